@@ -14,9 +14,11 @@ from bench import sample_photos
 from bench.connection import LoadConnection, connect
 from bench.figures import latencies
 from bench.measurement import Figures, Measurement, Plan, Sample
-from bench.memory import resident
+from bench.memory import cpu_s, resident
 from bench.server import server
 from bench.wire import get
+from bookshelf.galera.cluster import Cluster
+from bookshelf.galera.node import NodeFault, check_programs
 from bookshelf.photos.person import LOCAL_READER
 from bookshelf.photos.timelines.lists import PagePlace
 from bookshelf.photos.timelines.queries import listed
@@ -24,6 +26,8 @@ from bookshelf.photos.timelines.queries import listed
 #: The votes of each size; --books chooses the largest one instead.
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _LARGEST = 100_000
+#: The most votes in MariaDB, whose rows take much longer to be written.
+_ON_MARIADB = 100_000
 #: Walks through a list, each from another place on, and the pages of each.
 _WALKS, _PAGES, _ROWS = 10, 20, 10
 _SUMS = 3
@@ -39,6 +43,8 @@ _FACTS = {
     "share": "the rate of pages / the rate of bare statements; 0.4 is wanted",
     "sum": "the first ten photos by SUM(way) over all votes at read; `times`: sum / page p50; 100 is wanted",
     "growth": "p99 of this size / p99 of the smallest one; 1.5 is wanted",
+    "processor_ms": "the processor time of the service for a page",
+    "MariaDB": "one node of Galera on this machine, if its programs are installed",
     "rebuilt": "the folder had only a log: events a second until timelines, alone, was ready",
 }
 #: A statement and its values.
@@ -53,6 +59,9 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         figures |= {
             f"{size}, {name}": found for name, found in (await _sized(folder / str(size), size)).items()
         }
+    clustered = min(largest, _ON_MARIADB)
+    found = await _on_mariadb(folder / "mariadb", clustered)
+    figures |= {f"{clustered}, {name}, MariaDB": one for name, one in found.items()}
     for size in sizes[1:]:
         for sort in _SORTS:
             first = figures[f"{sizes[0]}, {sort}"]["p99_ms"]
@@ -60,14 +69,44 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     return Sample(figures, {"votes": sizes, **_FACTS})
 
 
-async def _sized(folder: Path, votes: int) -> Figures:
+async def _served(folder: Path, votes: int, **settings: str) -> Figures:
+    """Return the figures of the pages of a new folder with so many votes."""
     written = await sample_photos.fill(folder, votes)
     figures: Figures = {}
-    async with server(folder, "timelines") as up, connect(up.services["timelines"]) as own:
+    async with server(folder, "timelines", **settings) as up, connect(up.services["timelines"]) as own:
         figures["rebuilt"] = {"events_per_s": written / up.ready_s, **resident(up.pid)}
         for sort in _SORTS:
-            figures[sort] = latencies(await _walked(own, sort))
+            before_s = cpu_s(up.pid)
+            taken_s = await _walked(own, sort)
+            spent_ms = 1000 * (cpu_s(up.pid) - before_s) / len(taken_s)
+            figures[sort] = {**latencies(taken_s), "processor_ms": spent_ms}
         figures["queried"] = resident(up.pid)
+    return figures
+
+
+async def _on_mariadb(folder: Path, votes: int) -> Figures:
+    """Return the same figures with the rows in a Galera cluster of one node; none without its programs."""
+    try:
+        check_programs()
+    except NodeFault:
+        return {}
+    _passable(folder)
+    cluster = Cluster(folder, None, lambda _: None)
+    try:
+        await cluster.grow(1)
+        return await _served(folder / "data", votes, STORAGE=cluster.storage)
+    finally:
+        await cluster.stop()
+
+
+def _passable(folder: Path) -> None:
+    """Make a folder that the server can reach, which runs as another user if this one is root."""
+    folder.parent.chmod(0o711)
+    folder.mkdir(mode=0o711)
+
+
+async def _sized(folder: Path, votes: int) -> Figures:
+    figures = await _served(folder, votes)
     rows = _live_rows(folder)
     for sort in _SORTS:
         figures[f"{sort}, bare"] = latencies(await asyncio.to_thread(_bare, rows, sort))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, and_, func, or_, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, or_, tuple_
 
 from bookshelf.cqrs.errors import Invalid
 
@@ -113,7 +113,11 @@ def _in_order(
 
 
 def beyond(
-    places: Sequence[ColumnElement[Any]], last: Sequence[Key], dialect: str, *, down: bool
+    places: Sequence[ColumnElement[Any]],
+    last: Sequence[Key | BindParameter[Any]],
+    dialect: str,
+    *,
+    down: bool,
 ) -> ColumnElement[bool]:
     """Return the condition that a row comes after the last one.
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from bookshelf.cqrs.message import sealed
 from bookshelf.photos.events import StoredImage
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # which the text of a time does not name
 Time = Annotated[str, Meta(examples=["2026-11-25T09:30:00.123456Z"])]
 
 
@@ -88,7 +88,7 @@ class PersonAnswer(msgspec.Struct, frozen=True):
 
 def time_text(at_us: int) -> str:
     """Return a time in microseconds since 1970 as an answer has it."""
-    return f"{_EPOCH + timedelta(microseconds=at_us):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{(_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec='microseconds')}Z"
 
 
 def percent(up: int, down: int) -> int:

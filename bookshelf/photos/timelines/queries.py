@@ -1,11 +1,14 @@
-"""The queries of the view of timelines. A page of photos is two statements, whatever its size."""
+"""The queries of the view of timelines. A page of photos is two statements, whatever its size.
+
+Statements are made once: to make one takes longer than to run it.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, or_, select, union_all
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, or_, select, union_all
 
 from bookshelf.cqrs.errors import Gone, NotFound
 from bookshelf.photos.parent import checked_id, is_id
@@ -21,7 +24,7 @@ from bookshelf.photos.timelines.answers import (
     time_text,
 )
 from bookshelf.photos.timelines.handlers import ShownPhoto
-from bookshelf.photos.timelines.lists import Ordered, PagePlace, RowPage, order_of, read_page
+from bookshelf.photos.timelines.lists import Ordered, PagePlace, order_of, read_page
 from bookshelf.photos.timelines.tables import LIVE, OPEN, comments, days, people, photos, votes
 from bookshelf.storage.statements import TEXT
 
@@ -29,16 +32,17 @@ from bookshelf.storage.statements import TEXT
 LAST_COMMENTS = 10
 _decode = msgspec.json.Decoder(ShownPhoto).decode
 Db = Any
-FRESH = Ordered("fresh", (photos.c.added,), photos.c.id)
-_HOT = "hot-"
-TRENDING = Ordered("trending", (photos.c.score, photos.c.added), photos.c.id)
 
 
-def _photo_rows(caller: str, *, of_day: bool = False) -> Select[Any]:
-    """Return the query for live photos, each with its owner's name and the caller's vote."""
+def _text_bound(name: str) -> BindParameter[str]:
+    return bindparam(name, type_=TEXT)
+
+
+def _photo_rows(*, of_day: bool = False) -> Select[Any]:
+    """Return the query for live photos, each with its owner's name and the vote of `caller`, a parameter."""
     source = photos.join(days, days.c.photo == photos.c.id) if of_day else photos
     source = source.outerjoin(people, people.c.id == photos.c.owner).outerjoin(
-        votes, and_(votes.c.photo == photos.c.id, votes.c.person == caller)
+        votes, and_(votes.c.photo == photos.c.id, votes.c.person == _text_bound("caller"))
     )
     named = (people.c.name.label("owner_name"), people.c.state.label("owner_state"))
     return (
@@ -48,6 +52,27 @@ def _photo_rows(caller: str, *, of_day: bool = False) -> Select[Any]:
     )
 
 
+_PHOTOS = _photo_rows()
+_BY_AGE, _BY_SCORE = (photos.c.added,), (photos.c.score, photos.c.added)
+_FRESH = Ordered("fresh", _PHOTOS, _BY_AGE, photos.c.id)
+_TRENDING = Ordered("trending", _PHOTOS, _BY_SCORE, photos.c.id, moves=True)
+_HOT = Ordered(
+    "hot-",
+    _photo_rows(of_day=True).where(days.c.day == _text_bound("day"), or_(days.c.up > 0, days.c.down > 0)),
+    (days.c.score, days.c.added),
+    days.c.photo,
+    moves=True,
+)
+_OF_PERSON = Ordered(
+    "of-a-person", _PHOTOS.where(photos.c.owner == _text_bound("person")), _BY_AGE, photos.c.id
+)
+_OWN_VOTES = Ordered(
+    "votes", _PHOTOS.where(votes.c.way.is_not(None)), (votes.c.at,), votes.c.photo, moves=True
+)
+_ONE_PHOTO = _PHOTOS.where(photos.c.id == _text_bound("photo"))
+_SOME_PHOTOS = _PHOTOS.where(photos.c.id.in_(bindparam("ids", expanding=True)))
+
+
 @lru_cache(maxsize=128)
 def _last_comments(number: int) -> Any:  # noqa: ANN401 (a statement)
     """Return the statement for the newest comments on so many photos, each a limited range of an index."""
@@ -55,7 +80,7 @@ def _last_comments(number: int) -> Any:  # noqa: ANN401 (a statement)
     for place in range(number):
         newest = (
             select(comments)
-            .where(comments.c.photo == bindparam(f"photo_{place}", type_=TEXT))
+            .where(comments.c.photo == _text_bound(f"photo_{place}"))
             .order_by(comments.c.at.desc(), comments.c.id.desc())
             .limit(LAST_COMMENTS)
             .subquery()
@@ -71,7 +96,9 @@ def comments_of(db: Db, ids: Sequence[str]) -> dict[str, list[ShownComment]]:
     if not ids:
         return {}
     found: dict[str, list[Any]] = {photo: [] for photo in ids}
-    for row in db.execute(_last_comments(len(ids)), {f"photo_{n}": photo for n, photo in enumerate(ids)}):
+    for row in db.execute(
+        _last_comments(len(ids)), {f"photo_{n}": photo for n, photo in enumerate(ids)}
+    ).all():
         found[row.photo].append(row)
     return {
         photo: [shown_comment(row) for row in sorted(rows, key=lambda row: (row.at, row.id), reverse=True)]
@@ -127,24 +154,21 @@ def _whole(row: Any, last: Sequence[ShownComment]) -> WholePhoto:  # noqa: ANN40
 def listed(db: Db, sort: str, day: str, caller: str, place: PagePlace) -> tuple[list[WholePhoto], str | None]:
     """Return a page of a list of photos: fresh, trending, or hot on a day. Raises `Invalid`."""
     if sort == "hot":
-        query = _photo_rows(caller, of_day=True).where(days.c.day == day, or_(days.c.up > 0, days.c.down > 0))
-        page = read_page(
-            db, query, Ordered(f"{_HOT}{day}", (days.c.score, days.c.added), days.c.photo), place
-        )
+        page = read_page(db, _HOT, place, {"caller": caller, "day": day}, part=day)
     else:
-        page = read_page(db, _photo_rows(caller), FRESH if sort == "fresh" else TRENDING, place)
+        page = read_page(db, _FRESH if sort == "fresh" else _TRENDING, place, {"caller": caller})
     return whole_photos(db, page.rows), page.after
 
 
 def day_of_list(after: str | None) -> str | None:
     """Return the day of the hot photos that a cursor goes on with; None for any other cursor."""
     order = "" if after is None else order_of(after)
-    return order.removeprefix(_HOT) if order.startswith(_HOT) else None
+    return order.removeprefix(_HOT.name) if order.startswith(_HOT.name) else None
 
 
 def one_photo(db: Db, photo: str, caller: str) -> WholePhoto:
     """Return a photo. Raises `Gone`, `NotFound`."""
-    row = db.execute(_photo_rows(caller).where(photos.c.id == checked_id(photo))).first()
+    row = db.execute(_ONE_PHOTO, {"photo": checked_id(photo), "caller": caller}).first()
     if row is not None:
         return whole_photos(db, [row])[0]
     if db.execute(select(photos.c.id).where(photos.c.id == photo)).first() is None:
@@ -157,36 +181,40 @@ def photos_by_id(db: Db, ids: Iterable[str], caller: str) -> dict[str, WholePhot
     wanted = list(filter(is_id, dict.fromkeys(ids)))
     if not wanted:
         return {}
-    rows = db.execute(_photo_rows(caller).where(photos.c.id.in_(wanted))).all()
+    rows = db.execute(_SOME_PHOTOS, {"ids": wanted, "caller": caller}).all()
     return {photo.id: photo for photo in whole_photos(db, rows)}
 
 
 def photos_of(db: Db, person: str, caller: str, place: PagePlace) -> tuple[list[WholePhoto], str | None]:
     """Return a page of the photos of a person, the newest first. Raises `Invalid`."""
-    query = _photo_rows(caller).where(photos.c.owner == person)
-    page = read_page(db, query, FRESH._replace(name="of-a-person"), place)
+    page = read_page(db, _OF_PERSON, place, {"caller": caller, "person": person})
     return whole_photos(db, page.rows), page.after
 
 
 def comments_on(db: Db, photo: str, place: PagePlace) -> tuple[list[ShownComment], str | None]:
     """Return a page of the comments on a photo, the newest first. Raises `Gone`, `Invalid`, `NotFound`."""
     one_photo(db, photo, "")
-    page = _comment_page(db, place, comments.c.photo == photo)
+    page = read_page(db, _COMMENTS_ON, place, {"photo": photo})
     return [shown_comment(row) for row in page.rows], page.after
 
 
-def _comment_page(db: Db, place: PagePlace, *conditions: Any) -> RowPage:  # noqa: ANN401 (conditions)
+def _comment_list(place: ColumnElement[bool]) -> Ordered:
+    """Return a list of comments on live photos."""
     named = (people.c.name.label("person_name"), people.c.state.label("person_state"))
     source = comments.outerjoin(people, people.c.id == comments.c.person).join(
         photos, photos.c.id == comments.c.photo
     )
-    query = select(comments, *named).select_from(source).where(photos.c.state == LIVE, *conditions)
-    return read_page(db, query, Ordered("comments", (comments.c.at,), comments.c.id), place)
+    query = select(comments, *named).select_from(source).where(photos.c.state == LIVE, place)
+    return Ordered("comments", query, (comments.c.at,), comments.c.id)
+
+
+_COMMENTS_ON = _comment_list(comments.c.photo == _text_bound("photo"))
+_COMMENTS_OF = _comment_list(comments.c.person == _text_bound("person"))
 
 
 def own_comments(db: Db, person: str, place: PagePlace) -> tuple[list[OwnComment], str | None]:
     """Return a page of the comments of a person, the newest first, each with its photo. Raises `Invalid`."""
-    page = _comment_page(db, place, comments.c.person == person)
+    page = read_page(db, _COMMENTS_OF, place, {"person": person})
     found = photos_by_id(db, (row.photo for row in page.rows), person)
     shown = [(shown_comment(row), found[row.photo]) for row in page.rows]
     return [OwnComment(said.id, said.person, said.text, said.at, photo) for said, photo in shown], page.after
@@ -194,8 +222,7 @@ def own_comments(db: Db, person: str, place: PagePlace) -> tuple[list[OwnComment
 
 def own_votes(db: Db, person: str, place: PagePlace) -> tuple[list[OwnVote], str | None]:
     """Return a page of the votes of a person, the newest first, each with its photo. Raises `Invalid`."""
-    query = _photo_rows(person).where(votes.c.way.is_not(None))
-    page = read_page(db, query, Ordered("votes", (votes.c.at,), votes.c.photo), place)
+    page = read_page(db, _OWN_VOTES, place, {"caller": person})
     shown = whole_photos(db, page.rows)
     made = zip(page.rows, shown, strict=True)
     return [OwnVote(photo, row.mine, time_text(row.voted)) for row, photo in made], page.after

@@ -15,7 +15,7 @@ from bookshelf.storage.statements import TEXT
 RANKED = Table(
     "ranked", MetaData(), Column("id", TEXT, primary_key=True), Column("score", BigInteger, nullable=False)
 )
-ORDERED = Ordered("ranked", (RANKED.c.score,), RANKED.c.id)
+ORDERED = Ordered("ranked", select(RANKED), (RANKED.c.score,), RANKED.c.id, moves=True)
 #: New scores between two pages, by the number of the item; more than an item has is passed over.
 CHANGES = st.lists(st.dictionaries(st.integers(0, 39), st.integers(-9, 9), max_size=8), max_size=30)
 
@@ -31,7 +31,7 @@ def walk(db: Connection, rows: int, changes: Iterator[dict[int, int]]) -> Iterat
     """Yield the ids of all pages; scores change between them."""
     after = None
     while True:
-        page = read_page(db, select(RANKED), ORDERED, PagePlace(rows, after))
+        page = read_page(db, ORDERED, PagePlace(rows, after))
         yield from (row.id for row in page.rows)
         assert len(page.rows) == rows or page.after is None
         if (after := page.after) is None:
@@ -60,7 +60,7 @@ def test_without_changes_the_pages_are_the_list() -> None:
     with engine.connect() as db:
         filled(db, [3, 1, 2, 3, 2])
         assert list(walk(db, 2, iter(()))) == ["p3", "p0", "p4", "p2", "p1"]
-        shifted = read_page(db, select(RANKED), ORDERED, PagePlace(2, None, 3))
+        shifted = read_page(db, ORDERED, PagePlace(2, None, 3))
         assert [row.id for row in shifted.rows] == ["p2", "p1"]
     engine.dispose()
 
@@ -73,7 +73,7 @@ def test_a_malformed_cursor_is_refused(cursor: str) -> None:
     with engine.connect() as db:
         filled(db, [1])
         with pytest.raises(Invalid):
-            read_page(db, select(RANKED), ORDERED, PagePlace(1, cursor))
+            read_page(db, ORDERED, PagePlace(1, cursor))
     engine.dispose()
 
 
@@ -81,7 +81,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
     engine = create_engine("sqlite://")
     with engine.connect() as db:
         filled(db, [1, 2])
-        page = read_page(db, select(RANKED), ORDERED._replace(name="other"), PagePlace(1))
+        page = read_page(db, ORDERED, PagePlace(1), part=" of another day")
         with pytest.raises(Invalid):
-            read_page(db, select(RANKED), ORDERED, PagePlace(1, page.after))
+            read_page(db, ORDERED, PagePlace(1, page.after))
     engine.dispose()
