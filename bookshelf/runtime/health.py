@@ -1,7 +1,8 @@
 """The health of a service: answers /health requests and reports changes to service discovery."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.message import Request, Response
@@ -34,10 +35,23 @@ class Health:
         self._fault = fault
         self._warnings = warnings
         self._reported: str | None = None
+        self._registered = False
+
+    @contextmanager
+    def registration(self) -> Iterator[None]:
+        """Let the service be ready for a block, in which discovery has it.
+
+        Outside, no gateway finds it, so a rolling update must not go on to the next instance.
+        """
+        self._registered = True
+        try:
+            yield
+        finally:
+            self._registered = False
 
     async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
         """Answer a readiness check. Raises `Problem` if the service is not ready."""
-        if self._fault() is not None:
+        if self._fault() is not None or not self._registered:
             msg = "not ready; the service's log has the reason"
             raise Problem("unavailable", msg)
         return _status("warn" if self._warnings() else "pass")

@@ -183,6 +183,7 @@ class ServiceHost:
         discovery = self._infrastructure.discovery
         await discovery.register(self._instance(instance_id))
         self._begun.push_async_callback(discovery.deregister, instance_id)
+        self._begun.enter_context(self.health.registration())
         tasks = [self.health.report(discovery, instance_id)]
         tasks += [self._publish(host, instance_id) for host in self.aggregates.values()]
         tasks += [

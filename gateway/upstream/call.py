@@ -61,8 +61,11 @@ class CallTimeouts:
     `answer_s`: until a response begins, over all attempts; a route may have its own. `try_s`: for one
     attempt, as long as another one can follow. `piece_s`: for each piece of a response body.
     `again_s`: the pauses before the retries of a 503 with Retry-After, one for each retry.
-    `in_all_s`: no such retry starts later than this. It covers the time in which a partition moves, and is no
-    longer than a query waits for its view, so that this wait happens once.
+    `in_all_s`: no such retry starts later than this, counted from the beginning of a query and from the first
+    503 of a command. It is no longer than a query waits for its view, so that this wait happens once; a
+    service holds a command for as long as its partition has no owner.
+    `away_s`: a request is held for so long while a service that has answered before has no instance that
+    accepts connections; 0 for never. `away_pause_s`: the pause between two looks at such a service.
     `hedge_s`: after it a query is sent to a second instance as well; 0 for never.
     """
 
@@ -71,10 +74,14 @@ class CallTimeouts:
     piece_s: float = 30.0
     again_s: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
     in_all_s: float = 2.0
+    away_s: float = 20.0
+    away_pause_s: float = 0.25
     hedge_s: float = 0.0
 
 
 READS = frozenset({"GET", "HEAD"})
+#: The media type of a stream of events: its client connects again by itself.
+EVENTS = "text/event-stream"
 #: Returns seconds; all times of a call come from the same clock.
 Clock = Callable[[], float]
 
@@ -83,10 +90,11 @@ Clock = Callable[[], float]
 class Call:
     """The state of one request over all its attempts.
 
-    `owner`: the endpoint that is tried first. `end`: when the time for all attempts is over. `again`: the
-    request may be sent again after a response that reports that nothing was done. `repeatable`: it may be
-    sent again even if it may have been carried out, because it is then recognised as a repetition. `tries`:
-    how many attempts were made. `lost`: one of them got no response. `tried`: the endpoints of the attempts.
+    `find_owner` returns the endpoint that is tried first, if one is known; `owner` is what it returned last.
+    `end`: when the time for all attempts is over. `again`: the request may be sent again after a response
+    that reports that nothing was done. `repeatable`: it may be sent again even if it may have been carried
+    out, because it is then recognised as a repetition. `tries`: how many attempts were made. `lost`: one of
+    them got no response. `tried`: the endpoints of the attempts of this round.
     """
 
     request: Request
@@ -94,7 +102,8 @@ class Call:
     end: float
     again: bool
     repeatable: bool
-    owner: UpstreamEndpoint | None = None
+    find_owner: Callable[[], UpstreamEndpoint | None]
+    owner: UpstreamEndpoint | None
     tries: int = 0
     lost: bool = False
     tried: list[UpstreamEndpoint] = field(default_factory=list)
@@ -102,6 +111,18 @@ class Call:
     def choose(self, now: float) -> UpstreamEndpoint | None:
         """Return the endpoint for the next attempt; None if there is none that may be called."""
         return self.pool.choose(now, self.tried, self.owner)
+
+    def begin_round(self) -> None:
+        """Allow all endpoints again, after a pause in which instances and owners may have changed."""
+        self.tried.clear()
+        self.owner = self.find_owner()
+
+    @property
+    def may_be_held(self) -> bool:
+        """True if the request can wait for an instance: its body is in memory, and it opens no stream."""
+        return isinstance(self.request.body, BytesBody) and EVENTS not in self.request.headers.get(
+            "Accept", ""
+        )
 
     def one_more(self, left_s: float) -> Request:
         """Return the request of the next attempt; headers give the time left and the attempt's number."""
@@ -150,13 +171,18 @@ class CallFactory:
         """Return the call of a request. The request's headers are the gateway's own copy, and are changed."""
         deadline_s = route.deadline_s or self.timeouts.answer_s
         repeatable = self._repeatable(request, route)
+
+        def find_owner() -> UpstreamEndpoint | None:
+            return route.owner(request, path)
+
         return Call(
             request=request,
             pool=route.pool,
             end=self._clock() + deadline_s,
             again=repeatable or (KEY in request.headers and isinstance(request.body, BytesBody)),
             repeatable=repeatable,
-            owner=route.owner(request, path),
+            find_owner=find_owner,
+            owner=find_owner(),
         )
 
     def _repeatable(self, request: Request, route: Route) -> bool:

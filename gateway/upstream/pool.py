@@ -8,7 +8,8 @@ comes with each call, in seconds of any one clock.
 """
 
 import random as machine
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -78,6 +79,48 @@ class RetryBudget:
             self._spent -= self._spent_by_second[place]
             self._asked_by_second[place] = self._spent_by_second[place] = 0
         self._second = max(second, self._second)
+
+
+#: Requests of one service that are held at once while it is away; further ones are answered at once.
+_HELD = 200
+
+
+class Absence:
+    """Since when a service has no instance that accepts connections, and how many requests are held for it.
+
+    Only a service that has answered before is expected back.
+    """
+
+    __slots__ = ("_held", "_known", "_since")
+
+    def __init__(self) -> None:
+        self._known = False
+        self._since: float | None = None
+        self._held = 0
+
+    def ended(self) -> None:
+        """Record that an instance has answered."""
+        self._known, self._since = True, None
+
+    def until(self, now: float, away_s: float) -> float:
+        """Return the time until which a request may be held, `away_s` after the absence was first seen.
+
+        It is `now`, if the service is not expected back or too many requests are held.
+        """
+        if not self._known or self._held >= _HELD:
+            return now
+        if self._since is None:
+            self._since = now
+        return self._since + away_s
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Count a request as held."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
 
 
 _logger = structlog.get_logger(__name__)
@@ -253,14 +296,15 @@ class Pool:
     """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
     __slots__ = (
-        *("_balancer", "_limits", "_owners", "_whole", "budget", "endpoints", "name", "outliers"),
-        "revision",
+        *("_balancer", "_limits", "_owners", "_whole", "absence", "budget", "endpoints", "name"),
+        *("outliers", "revision"),
     )
 
     def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name
         self.endpoints: tuple[UpstreamEndpoint, ...] = ()
         self.budget = RetryBudget()
+        self.absence = Absence()
         #: The newest revision of the service that an answer had; 0 without a domain.
         self.revision = 0
         self.outliers = OutlierDetection(limits)
@@ -285,7 +329,10 @@ class Pool:
                 self._whole.learn_revision(text)
 
     def only(self, *endpoints: UpstreamEndpoint) -> "Pool":
-        """Return a pool of some of these endpoints, with the same retry budget and outlier detection."""
+        """Return a pool of some of these endpoints, with the same retry budget and outlier detection.
+
+        No request is held for it: whoever chose these endpoints chooses others when they are away.
+        """
         narrow = Pool(self.name, self._balancer, self._limits)
         narrow.budget, narrow.outliers = self.budget, self.outliers
         narrow.update(endpoints)

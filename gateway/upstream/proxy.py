@@ -52,6 +52,7 @@ class Attempts:
         except BaseException:  # the client disconnected, or its upload broke off
             attempt.left()
             raise
+        call.pool.absence.ended()
         attempt.answered(self._clock(), bad=answer.status in _BAD and "Retry-After" not in answer.headers)
         if isinstance(answer.body, bytes):
             attempt.end()
@@ -255,7 +256,8 @@ class Proxy:
         call.pool.budget.asked(began)
         answer = await self._hedged(call) if self._timeouts.hedge_s else await self._first(call)
         if answer.status == _UNAVAILABLE:
-            answer = await self._again(call, answer, began + self._timeouts.in_all_s)
+            refused = began if request.method in READS else self._clock()
+            answer = await self._again(call, answer, refused + self._timeouts.in_all_s)
         if (revision := answer.headers.get(REVISION)) is not None:
             call.pool.learn_revision(revision)
         if call.is_unknown(answer.status):
@@ -283,7 +285,7 @@ class Proxy:
                 break
             await discard(answer.body)
             await self._pause(pause_s)
-            call.tried.clear()
+            call.begin_round()
             answer = await self._first(call)
         return answer
 
@@ -292,7 +294,9 @@ class Proxy:
         while True:
             endpoint = call.choose(self._clock())
             if endpoint is None or len(call.tried) >= _TRIES:
-                raise _nobody(call)
+                if not await self._held(call):
+                    raise _nobody(call)
+                continue
             call.tried.append(endpoint)
             try:
                 return await self._attempts.ask(endpoint, call)
@@ -305,6 +309,20 @@ class Proxy:
                 call.lost = True
                 if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
                     call.tried.clear()  # only the connection broke: try the same endpoint again
+
+    async def _held(self, call: Call) -> bool:
+        """Wait a moment for a service that is away; return False if the request is not to be held any more.
+
+        No instance has seen the request, or it is repeatable. So this takes nothing out of the retry budget.
+        """
+        now, absence, pause_s = self._clock(), call.pool.absence, self._timeouts.away_pause_s
+        end = min(call.end, absence.until(now, self._timeouts.away_s))
+        if not call.may_be_held or now + pause_s > end:
+            return False
+        with absence.hold():
+            await self._pause(pause_s)
+        call.begin_round()
+        return True
 
 
 def _moving(answer: Response) -> bool:

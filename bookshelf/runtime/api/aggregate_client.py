@@ -26,7 +26,7 @@ from bookshelf.runtime.aggregate.command_messages import Attributes, CommandMess
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.at_owner import at_owner, changed_at
+from bookshelf.runtime.api.at_owner import MOVE_S, at_owner, changed_at
 from bookshelf.runtime.api.forwarding import Forwarder
 from bookshelf.runtime.api.identity import SERVICE, Callers, admit
 from bookshelf.runtime.clock import Clock, Ids
@@ -36,8 +36,8 @@ from bookshelf.runtime.decoding import decoder_of
 PATH = "/internal/aggregates/"
 #: The hash of what a client has sent with the key of a call, from the instance that was asked to the owner.
 CONTENT_HASH = "Bookshelf-Content-Hash"
-#: Seconds that a call may take, and that one waits for an owner while its partition moves.
-DEADLINE_S, MOVE_S = 30.0, 3.0
+#: Seconds that a call may take.
+DEADLINE_S = 30.0
 #: The most bytes of a command, and of a result.
 MAX_BODY = 1 << 20
 _OK, _UNAVAILABLE = 200, 503

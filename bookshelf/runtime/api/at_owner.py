@@ -12,6 +12,11 @@ from bookshelf.runtime.api.forwarding import Forwarder
 
 T = TypeVar("T")
 
+#: Seconds that a call waits for an owner while its partition moves, which takes 0.7 s, 2 s on a busy machine.
+#: A move from a killed owner begins when its session with the group is over (`session_s`, 6 s). The gateway
+#: gives one attempt more time than this (`gateway_try_s`, 10 s), and makes another one after it.
+MOVE_S = 8.0
+
 
 def changed_at(host: AggregateHost, subject: str, changed: Changed) -> Changed:
     """Return the refusal of a version that is no longer the newest one, with the position of that one."""

@@ -15,7 +15,7 @@ from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, canonical, content_hashes
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.at_owner import at_owner, changed_at
+from bookshelf.runtime.api.at_owner import MOVE_S, at_owner, changed_at
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
 from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.api.ownership import command_id, created
@@ -29,8 +29,6 @@ from bookshelf.runtime.view.host import PATIENCE_S, NotCaughtUp
 MAX_BODY = 1 << 20
 #: Seconds that a command may take in total.
 DEADLINE_S = 30.0
-#: Seconds that it waits for an owner while its partition moves. A move takes 0.7 s, on a busy machine 2 s.
-MOVE_S = 3.0
 _encode = msgspec.json.Encoder().encode
 _JSON = ("application/json", "application/merge-patch+json")
 

@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
+from bookshelf.http.message import request
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.health import Health
 
 ONE = Instance(id="newbook-1", service="newbook", tags=("books",), address="127.0.0.1", port=8081)
@@ -62,3 +66,13 @@ def test_a_fault_reported_at_a_move_is_withdrawn_after_it_ends() -> None:
     one.fault = None
     one.looks()
     assert one.listed
+
+
+def test_an_instance_that_no_gateway_can_find_is_not_ready() -> None:
+    """A rolling update would end the instances before it while the registry is slow."""
+    one = Told()
+    asked = request("GET", "/health/ready")
+    with pytest.raises(Problem, match="not ready"):
+        asyncio.run(one.health.ready(asked, {}))
+    with one.health.registration():
+        assert asyncio.run(one.health.ready(asked, {})).status == 200
