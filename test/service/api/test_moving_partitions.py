@@ -10,19 +10,26 @@ from support.owners import Owners
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response, request
+from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.aggregate.command import Busy, NotOwner
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES
 from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.api.at_owner import MOVE_S
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.forwarding import COMMAND, OwnerForwarder
 from bookshelf.runtime.api.identity import LocalReader
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.clock import SystemIds
 from bookshelf.shelf import book
+from gateway.upstream.call import CallTimeouts
 
 ADD = next(route for route in book.ROUTES if route.creates)
 ANY_PARTITION = frozenset(range(4))
+
+
+def test_a_command_waits_longer_than_the_session_of_a_killed_owner_and_less_than_an_attempt() -> None:
+    assert KafkaSettings().session_s < MOVE_S < CallTimeouts().try_s
 
 
 class Instances:
