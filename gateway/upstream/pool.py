@@ -331,7 +331,7 @@ class Pool:
     def only(self, *endpoints: UpstreamEndpoint) -> "Pool":
         """Return a pool of some of these endpoints, with the same retry budget and outlier detection.
 
-        No request is held for it: whoever chose these endpoints chooses others when they are away.
+        No request is held for it: what chose these endpoints chooses others when they are away.
         """
         narrow = Pool(self.name, self._balancer, self._limits)
         narrow.budget, narrow.outliers = self.budget, self.outliers
