@@ -18,6 +18,8 @@ from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.instance import make_infrastructure, open_discovery
 from bookshelf.cli.listen import LOOPBACK
 from bookshelf.cli.sessions import with_sessions
+from bookshelf.cluster.package_services import with_manifest
+from bookshelf.cluster.packages import MANIFEST, read_manifest
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import InstanceSettings, Network, Settings, load, read, read_network
 from bookshelf.cqrs.service import Service, check_services
@@ -87,18 +89,20 @@ async def _load(
 def import_services(folder: Path, entry: str) -> tuple[Service, ...]:
     """Import the entry of an unpacked package; return its services as a process runs them.
 
-    Raises `NoServices`, or what the package raises.
+    What the package's manifest sets applies to them. Raises `NoServices`, `BadPackage`, or what the package
+    raises.
     """
+    manifest = read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
     module, _, name = entry.partition(":")
     sys.path.append(str(folder))  # at the end: it replaces nothing
     importlib.invalidate_caches()
     services = getattr(importlib.import_module(module), name, None)
     if not isinstance(services, tuple) or not services or not all(isinstance(s, Service) for s in services):
         raise NoServices(f"{entry} is no tuple of services")
-    return tuple(service.loaded() for service in services)
+    return with_manifest((service.loaded() for service in services), manifest)
 
 
 def _own_network() -> Network:
-    """Return the settings of the node, for ports on loopback only."""
+    """Return the settings of the node and its name, for ports on loopback only."""
     network = read_network(os.environ)
-    return msgspec.structs.replace(network, instance=InstanceSettings())
+    return msgspec.structs.replace(network, instance=InstanceSettings(id=network.instance.id))

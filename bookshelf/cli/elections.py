@@ -47,9 +47,10 @@ async def open_locks(
     ids: Ids,
     stack: AsyncExitStack,
     *,
+    node: str,
     alone: bool,
 ) -> Locks:
-    """Return the leases of this process; the stack closes them.
+    """Return the leases of this process, which others see as one of `node`; the stack closes them.
 
     In a domain they are on the log. Without one, a process that is `alone` grants them to itself, with tokens
     that grow from one start to the next: milliseconds since 1970.
@@ -59,6 +60,10 @@ async def open_locks(
     if not settings.cluster_domain:
         election = LocalElection(int(time.time() * 1000)) if alone else NoElection()
         return Locks(election, holder, primary_s=settings.cluster_primary_s)
+    from bookshelf.cluster.node import node_name  # noqa: PLC0415 (only processes of a domain need it)
+
+    if node:
+        holder = f"{node_name(node)}/{holder}"
     on_log = LogElection(LockService(discovery, transport, callers), ids.new)
     following = asyncio.create_task(on_log.run(), name="locks")
     stack.push_async_callback(cancel_and_wait, following)

@@ -49,6 +49,8 @@ from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_s
 from gateway.options import Limits, read_options
 from gateway.reload import ReloadableGateway
 
+#: The name of this process as a node of its domain.
+NODE = "shelf"
 _SHOWN_AS_LOCALHOST = frozenset({LOOPBACK, "0.0.0.0", "::", "::1"})  # noqa: S104 (only shown)
 _logger = structlog.get_logger(__name__)
 
@@ -114,7 +116,7 @@ async def embedded(
         await gateway.start()
         on_hangup(gateway.reload)
         reloadable = ReloadableGateway(gateway, gate, policy, limits)
-        await join_domain("shelf", hosts, infrastructure, stack, (gateway, reloadable))
+        await join_domain(NODE, hosts, infrastructure, stack, (gateway, reloadable))
         token = secrets.token_urlsafe(32)
         admin = AdminApi(token, ServiceOperations(hosts, infrastructure))
         listener = await infrastructure.listen(admin, LOOPBACK, 0)
@@ -182,7 +184,7 @@ async def make_infrastructure(
         pictures=pictures,
         folder=path,
         seals=seals,
-        locks=await open_locks(discovery, transport, callers, ids, stack, alone=True),
+        locks=await open_locks(discovery, transport, callers, ids, stack, node=NODE, alone=True),
     )
 
 

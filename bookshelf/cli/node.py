@@ -217,6 +217,7 @@ def _environment(network: Network, settings: Settings) -> Mapping[str, str]:
     """Return the environment of the processes: that of the node, with what its command line has set."""
     return {
         **os.environ,
+        "BOOKSHELF_ID": network.instance.id,
         "BOOKSHELF_BROKER": network.kafka.bootstrap,
         "BOOKSHELF_CONSUL": network.consul.agent,
         "BOOKSHELF_DATA": str(settings.folder),

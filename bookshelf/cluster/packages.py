@@ -51,7 +51,8 @@ class PackageManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What `package.toml` declares.
 
     `entry`: the module, and the name in it of the tuple of services. `scope`: what the state of a client of
-    its session routes lasts for. `exclude`: patterns of the keys that are not replicated, by level.
+    its session routes lasts for; None: what each route declares. `exclude`: patterns of the keys that are not
+    replicated, by level, beside those that the routes declare.
     """
 
     name: _Name
@@ -59,7 +60,7 @@ class PackageManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     group: _Name
     api: int
     entry: _Entry
-    scope: Scope = "session"
+    scope: Scope | None = None
     exclude: dict[Literal["*", "shared", "group", "service"], tuple[_Pattern, ...]] = {}
 
     @property

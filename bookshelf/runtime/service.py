@@ -32,7 +32,7 @@ from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
 from bookshelf.runtime.api.session_routes import with_session_routes
 from bookshelf.runtime.api.waiting import WaitingEndpoint
-from bookshelf.runtime.election.candidate import PrimaryCandidate, candidate_meta
+from bookshelf.runtime.election.candidate import PrimaryCandidate, candidate_for, candidate_meta
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
@@ -151,7 +151,7 @@ class ServiceHost:
             return
         self._is_prepared = True
         if self.candidate is not None:
-            self._begun.push_async_callback(self.candidate.stop)  # at the very end, after the last answer
+            self._begun.push_async_callback(self.candidate.stop, self)  # at the very end, after the last answer
         for view in self.views.values():
             self._begun.push_async_callback(view.stop)
             await view.start()
@@ -172,7 +172,7 @@ class ServiceHost:
             await self._infrastructure.sessions.complete()
         await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
         if self.candidate is not None:
-            self.candidate.start()
+            self.candidate.start(self)
         _logger.info("ready", service=self.service.name, port=self.port)
 
     async def _close(self) -> None:
@@ -290,7 +290,7 @@ class ServiceHost:
 
 def _candidate(service: Service, infrastructure: Infrastructure) -> PrimaryCandidate | None:
     group = service.primary_of
-    return PrimaryCandidate(infrastructure.locks, group) if group else None
+    return candidate_for(infrastructure.locks, group) if group else None
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -101,7 +101,7 @@ def example_locks() -> tuple[ConsoleLock, ...]:
     return tuple(
         ConsoleLock(
             name=name,
-            holder=f"node{place}",
+            holder=f"node{place}/0190a5a4-3b00-7000-8000-00000000004{place}",
             token=1042 + place,
             since=NOW - timedelta(hours=place),
             until=NOW + timedelta(seconds=2),

@@ -174,7 +174,8 @@ def by_service(
         primary_of = tuple(
             lock.name.rsplit(".primary.", 1)[1]
             for lock in locks
-            if lock.holder == member.node and ".primary." in lock.name
+            # the holder is a process of the node: `NODE/ID`
+            if lock.holder.partition("/")[0] == member.node and ".primary." in lock.name
         )
         here = ConsoleNode(
             member, primary_of, paused and rollout is not None and member.node in rollout.members

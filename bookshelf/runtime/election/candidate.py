@@ -26,8 +26,13 @@ def candidate_meta(locks: Locks, group: str) -> Mapping[str, str]:
     return meta | {GROUP: group, HOLDER: locks.holder} if group else meta
 
 
+def candidate_for(locks: Locks, group: str) -> "PrimaryCandidate":
+    """Return what competes for the primary of a group: one for all services of the group in this process."""
+    return locks.candidates.setdefault(group, PrimaryCandidate(locks, group))
+
+
 class PrimaryCandidate:
-    """Competes for the lock of a group's primary from `start` until `stop`, which releases it.
+    """Competes for the lock of a group's primary while services need it; the last `stop` releases the lock.
 
     `token` is the fencing token while it is the primary, else None.
     """
@@ -36,16 +41,22 @@ class PrimaryCandidate:
         self._locks = locks
         self._group = group
         self._task: asyncio.Task[None] | None = None
+        #: The services that have started it, and have not stopped it.
+        self._needed_by: set[object] = set()
         self.token: int | None = None
 
-    def start(self) -> None:
-        """Begin to compete."""
-        self._task = asyncio.create_task(self._compete(), name=f"primary of {self._group}")
+    def start(self, service: object) -> None:
+        """Compete for a service, which stops it once it needs it no more."""
+        self._needed_by.add(service)
+        if self._task is None:
+            self._task = asyncio.create_task(self._compete(), name=f"primary of {self._group}")
 
-    async def stop(self) -> None:
-        """Release the lock, if it is held, and compete no more."""
-        if self._task is not None:
-            await cancel_and_wait(self._task)
+    async def stop(self, service: object) -> None:
+        """Release the lock, if it is held, and compete no more, once no service needs it."""
+        self._needed_by.discard(service)
+        if not self._needed_by and self._task is not None:
+            task, self._task = self._task, None
+            await cancel_and_wait(task)
 
     async def _compete(self) -> None:
         name = primary_lock("", self._group)
