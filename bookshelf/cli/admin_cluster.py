@@ -2,126 +2,43 @@
 
 import asyncio
 import os
-import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
 
+from bookshelf.cli.administration import (
+    CORRECT,
+    OPEN,
+    Administration,
+    Target,
+    administration,
+    check_node,
+    ended,
+    expect,
+)
 from bookshelf.cli.command import guarded, run, stop
-from bookshelf.cli.passwords import read_password
-from bookshelf.cli.signing_in import Credentials, NotSignedIn, SignedIn
+from bookshelf.cli.passwords import password_file_option, read_password
+from bookshelf.cli.signing_in import Credentials
 from bookshelf.cluster.items import GATEWAY_FILE, SETTINGS_FILE
 from bookshelf.cluster.repository_index import INDEX, INDEX_BYTES, BadIndex, parse_index
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import load as load_settings
-from bookshelf.config import read
 from bookshelf.cqrs.item import CONTENT_BYTES
-from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
-from bookshelf.http.message import Handler, read_response, request
 from bookshelf.runtime.agent.repository import NotInRepository, RepositoryFault, open_repository
-from bookshelf.runtime.data_folder import running
 from bookshelf.runtime.logs import configure
 
-#: The command was carried out; it has to be corrected; the rollout has ended otherwise; it has not ended yet.
-DONE, CORRECT, FAILED, OPEN = 0, 2, 3, 4
-_OK, _ACCEPTED, _CONFLICT, _REFUSED, _DEFECT = 200, 202, 409, 400, 500
-_MOST = 16 << 20
 _ROLLOUTS = "/bookshelf/cluster/rollouts"
-
-
-class Target(NamedTuple):
-    """Which node is asked, with which identity, and how the answers are printed."""
-
-    node: str
-    token: str
-    login: Credentials | None
-    ca: Path | None
-    data: str | None
-    domain: str
-    as_json: bool
-
-
-class Administration:
-    """Sends the requests of one command."""
-
-    def __init__(self, api: Handler, token: str) -> None:
-        self._api = api
-        self._token = token
-
-    async def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Return the status and the JSON of an answer. Ends the command with 4 if there is none."""
-        try:
-            return await self._send(method, path, body)
-        except (Unreachable, NoResponse) as fault:
-            code, message = OPEN, f"no answer: {fault}; `bookshelf admin status` shows the result"
-        except NotSignedIn as fault:
-            code, message = CORRECT, str(fault)
-        raise _ended(code, message)
-
-    async def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
-        content = b"" if body is None else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"} if content else {}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        answer = await self._api.handle(request(method, path, content, **headers))
-        text = await read_response(answer, _MOST)
-        return answer.status, msgspec.json.decode(text) if text else None
-
-    async def status(self) -> Any:  # noqa: ANN401 (JSON)
-        """Return the state of the domain."""
-        return expect(*await self.send("GET", "/bookshelf/cluster/status"))
-
-
-def expect(status: int, body: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return the JSON of an answer of a request that succeeded; end the command for any other."""
-    if status < _REFUSED:
-        return body
-    detail = body.get("detail", "") if isinstance(body, dict) else ""
-    if status == _CONFLICT and isinstance(body, dict) and body.get("state") in {"aborted", "rolled-back"}:
-        raise _ended(FAILED, detail)
-    raise _ended(OPEN if status >= _DEFECT else CORRECT, f"{status}: {detail}")
-
-
-def _ended(code: int, message: str) -> SystemExit:
-    """Print why a command ends; return what ends it."""
-    click.echo(message, err=True)
-    return SystemExit(code)
-
-
-@asynccontextmanager
-async def administration(target: Target) -> AsyncIterator[Administration]:
-    """Yield what sends requests to the node of a target."""
-    token = target.token
-    if target.node:
-        tls: ssl.SSLContext | None = ssl.create_default_context(
-            cafile=None if target.ca is None else str(target.ca)
-        )
-        api = RemoteHandler(
-            target.node, tls=tls if target.node.startswith("https:") else None, answer_s=140.0
-        )
-    else:
-        settings = read(os.environ, data=target.data)
-        note = running(settings.folder)
-        if note is None:
-            stop(f"nothing runs on {settings.folder}; name a node with --node")
-        token = token or note.token
-        api = RemoteHandler(f"http://{note.control_host}:{note.control_port}", answer_s=140.0)
-    handler: Handler = api if target.login is None else SignedIn(api, target.login)
-    try:
-        yield Administration(handler, "" if target.login is not None else token)
-    finally:
-        await api.close()
 
 
 @click.group()
 @click.option("--node", default="", metavar="URL", help="A gateway, or the admin API of a node.")
 @click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--user", metavar="NAME", help="Sign in by handle or e-mail address; asks for the password.")
+@click.option("--user", metavar="NAME", help="Sign in by handle or e-mail address, with a password.")
+@password_file_option
 @click.option("--ca", type=click.Path(path_type=Path, exists=True), help="The certificate of the authority.")
 @click.option("--data", metavar="DIR", help="Without --node: the data folder of a process of this machine.")
 @click.option("--domain", default="", help="The domain that is meant; it must be that of the node.")
@@ -133,6 +50,7 @@ def admin(  # noqa: PLR0913 (the options)
     node: str,
     token_file: Path | None,
     user: str | None,
+    password_file: Path | None,
     ca: Path | None,
     data: str | None,
     domain: str,
@@ -144,7 +62,12 @@ def admin(  # noqa: PLR0913 (the options)
     """
     configure("critical", "auto")
     token = "" if token_file is None else token_file.read_text(encoding="utf-8").strip()
-    login = None if user is None else Credentials(user, read_password(None))
+    if user is None and password_file is not None:
+        stop("--password-file needs --user with a handle or e-mail address")
+    if user is not None and (token or not node):
+        stop("--user needs --node with the address of a gateway, and no --token-file")
+    check_node(node, ca, has_secret=bool(token or user))
+    login = None if user is None else Credentials(user, read_password(password_file))
     context.obj = Target(node, token, login, ca, data, domain, as_json)
 
 
@@ -230,7 +153,7 @@ async def _from_repository(path: str, most: int) -> bytes:
     except NotInRepository:
         raise
     except RepositoryFault as fault:
-        raise _ended(CORRECT, f"cluster_repository: {fault}") from None
+        raise ended(CORRECT, f"cluster_repository: {fault}") from None
 
 
 @admin.command()
@@ -296,7 +219,7 @@ def commit(target: Target, rollout: str | None) -> None:
 
 def _open_one(state: Mapping[str, Any]) -> str:
     if not state["rollout"]:
-        raise _ended(CORRECT, "no rollout is open")
+        raise ended(CORRECT, "no rollout is open")
     return str(state["rollout"])
 
 

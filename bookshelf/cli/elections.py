@@ -40,7 +40,7 @@ class NoElection:
         yield None
 
 
-async def open_locks(
+async def open_locks(  # noqa: PLR0913 (what leases stand on)
     discovery: Discovery,
     transport: Transport,
     callers: Callers,

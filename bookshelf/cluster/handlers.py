@@ -74,7 +74,8 @@ class RollbackOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a rollout is: a phase, `unchanged`, `committed`, `aborted` or `rolled-back`.
 
-    `node` and `reason`: what has ended it. `nodes`: those that take part.
+    `node` and `reason`: what has ended it. `nodes`: those that take part. `domain`: in the answer to
+    `GET /cluster/status` alone.
     """
 
     rollout: str
@@ -84,6 +85,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     nodes: tuple[str, ...] = ()
     node: str = ""
     reason: str = ""
+    domain: str = ""
 
 
 class AgentCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,7 +156,8 @@ class RolloutHandlers:
     async def status(self, _request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer with the revision of the domain, its nodes, and the open rollout."""
         domain: Domain = await ports.state(self._aggregate, self._domain)
-        return json_answer(_OK, _state_of(domain, domain.rollout.id if domain.rollout else ""))
+        state = _state_of(domain, domain.rollout.id if domain.rollout else "")
+        return json_answer(_OK, msgspec.structs.replace(state, domain=self._domain))
 
     async def agent_command(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Carry out a command of an agent. Raises `Problem`, `Refused`."""

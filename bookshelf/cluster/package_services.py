@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bookshelf.cluster.packages import PackageManifest
 from bookshelf.cqrs.service import Service
@@ -36,7 +37,7 @@ def _sessions(declared: SessionSettings, manifest: PackageManifest) -> SessionSe
     )
 
 
-def _joined(*given: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+def _joined(*given: Mapping[Any, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """Return all patterns of each level, every one once."""
     levels = sorted({level for exclude in given for level in exclude})
     return {

@@ -151,7 +151,8 @@ class ServiceHost:
             return
         self._is_prepared = True
         if self.candidate is not None:
-            self._begun.push_async_callback(self.candidate.stop, self)  # at the very end, after the last answer
+            # at the very end, after the last answer
+            self._begun.push_async_callback(self.candidate.stop, self)
         for view in self.views.values():
             self._begun.push_async_callback(view.stop)
             await view.start()

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import Column, Integer, MetaData, Table, select
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, delete, insert, select
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
@@ -30,7 +30,7 @@ from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.session_route import SessionRoute, SessionSettings
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
-from bookshelf.storage.statements import TEXT, upsert
+from bookshelf.storage.statements import TEXT
 
 
 class Counted(Event, frozen=True):
@@ -62,13 +62,19 @@ TALLY = Aggregate(
 )
 TABLES = MetaData()
 rows = Table("tally", TABLES, Column("id", TEXT, primary_key=True), Column("total", Integer, nullable=False))
-_PUT = upsert(rows)
+_REMOVE = delete(rows).where(rows.c.id == bindparam("key"))
+_PUT = insert(rows)
 VIEW = View(
     name="tallies",
     topic="tallies",
     catalogue=Catalogue(Counted),
     tables=TABLES,
-    handlers={Counted: lambda event, at: [(_PUT, {"id": at.subject, "total": event.total})]},
+    handlers={
+        Counted: lambda event, at: [
+            (_REMOVE, {"key": at.subject}),
+            (_PUT, {"id": at.subject, "total": event.total}),
+        ]
+    },
 )
 
 
@@ -78,9 +84,15 @@ class Total(msgspec.Struct, frozen=True):
     total: int
 
 
-def find(db, id):
+class OneTally(msgspec.Struct, forbid_unknown_fields=True):
+    """Which tally."""
+
+    id: str
+
+
+def find(db, asked):
     """Answer a tally."""
-    row = db.execute(select(rows.c.total).where(rows.c.id == id)).first()
+    row = db.execute(select(rows.c.total).where(rows.c.id == asked.id)).first()
     if row is None:
         raise NotFound("there is no such tally")
     return Answer(Total(row.total))
@@ -121,7 +133,14 @@ SERVICES = (
                 body_required=False,
                 command=lambda _body, _context: CountOne(),
             ),
-            QueryRoute(path="/tallies/{id}", summary="The tally", view=VIEW, query=find, returns=Total),
+            QueryRoute(
+                path="/tallies/{id}",
+                summary="The tally",
+                view=VIEW,
+                query=find,
+                params=OneTally,
+                returns=Total,
+            ),
             SessionRoute(
                 method="POST",
                 path="/tally-session",
