@@ -47,17 +47,19 @@ async def open_admin_api(
     operations: Handler | None = None,
     services: Mapping[str, int] = MappingProxyType({}),
     port: int = 0,
-) -> None:
+) -> Handler:
     """Open the admin API of this process, for its machine only, and note it in the process's folder.
 
     `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them. `port`: 0
-    for any free one. Raises `PortTaken`.
+    for any free one. Returns what answers its requests. Raises `PortTaken`.
     """
     token = secrets.token_urlsafe(32)
-    server = HttpServer(AdminApi(token, operations), LOOPBACK, port)
+    api = AdminApi(token, operations)
+    server = HttpServer(api, LOOPBACK, port)
     await server.start()
     stack.push_async_callback(server.stop)
     folder.announce(InstanceNote(os.getpid(), url, server.host, server.port, token, dict(services)))
+    return api
 
 
 class _Noticed:

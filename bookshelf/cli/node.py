@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_packages import PackageFetcher, child_starter
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import (
     GatewaySettings,
     Network,
@@ -37,7 +39,7 @@ from bookshelf.runtime.agent.item import ItemRefused
 from bookshelf.runtime.agent.package_kind import PackageKind
 from bookshelf.runtime.data_folder import DataFolder
 from bookshelf.runtime.logs import configure
-from gateway.ingress.listen import Certificate
+from gateway.ingress.listen import BadCertificate, Certificate
 
 #: The ports of a node without an offset: HTTP, HTTPS, and the admin API.
 HTTP_PORT, HTTPS_PORT, ADMIN_PORT = 8140, 8141, 8142
@@ -46,11 +48,15 @@ _ANSWER_S = 140.0
 
 
 class NodePorts(msgspec.Struct, frozen=True):
-    """The ports of a node; 0: any free one. It listens with HTTPS only if a certificate is set."""
+    """The ports of a node; 0: any free one. It listens with HTTPS only if a certificate is set.
+
+    `admin_host`: where the admin API is open with HTTPS; empty: on loopback only, without.
+    """
 
     http: int
     https: int
     admin: int
+    admin_host: str = ""
 
 
 @click.command()
@@ -59,6 +65,11 @@ class NodePorts(msgspec.Struct, frozen=True):
 @click.option("--http-port", type=click.IntRange(0, 65_535), help=f"{HTTP_PORT} by default; 0: any free one.")
 @click.option("--https-port", type=click.IntRange(0, 65_535), help=f"{HTTPS_PORT}, with `gateway_tls_cert`.")
 @click.option("--admin-port", type=click.IntRange(0, 65_535), help=f"{ADMIN_PORT}, of the admin API.")
+@click.option(
+    "--admin-host",
+    metavar="ADDR",
+    help="Open the admin API on this address too, with HTTPS, at --admin-port.",
+)
 @click.option("--load", "groups", metavar="A,B", help="Load these groups at the start, without a domain.")
 @click.option("--broker", metavar="ADDR", help="A Kafka broker, like 127.0.0.1:9092; several with commas.")
 @click.option("--consul", metavar="ADDR", help="The Consul agent, like 127.0.0.1:8500.")
@@ -80,6 +91,7 @@ def node(name: str, *, port_offset: int, groups: str | None, **given: Any) -> No
             _port(given["http_port"], HTTP_PORT + port_offset),
             _port(given["https_port"], HTTPS_PORT + port_offset),
             _port(given["admin_port"], ADMIN_PORT + port_offset),
+            given["admin_host"] or "",
         )
         loaded = tuple(group.strip() for group in (groups or "").split(",") if group.strip())
         run_loop(_run(settings, network, ports, loaded))
@@ -104,13 +116,31 @@ async def _run(settings: Settings, network: Network, ports: NodePorts, groups: t
             opened = await open_node(settings, network, ports, stack)
             for group in groups:
                 await _load(opened, group)
-            await open_admin_api(opened.folder, opened.urls[0], stack, opened.operations, port=ports.admin)
+            admin = await _open_admin_api(opened, settings, ports, stack)
             started()
-            click.echo(f"node {network.instance.id} is ready at {', '.join(opened.urls)}")
+            click.echo(f"node {network.instance.id} is ready at {', '.join(opened.urls)}{admin}")
             ready.set()
             await leaving.wait()
 
     await run_until_signalled(serve)
+
+
+async def _open_admin_api(
+    opened: "OpenNode", settings: Settings, ports: NodePorts, stack: AsyncExitStack
+) -> str:
+    """Open the admin API; return where other machines find it, for the line that is printed."""
+    local = 0 if ports.admin_host else ports.admin
+    api = await open_admin_api(opened.folder, opened.urls[0], stack, opened.operations, port=local)
+    if not ports.admin_host:
+        return ""
+    tls = await _open_tls(stack)
+    if tls is None:
+        raise WrongSetting("--admin-host needs HTTPS: set gateway_tls_cert")
+    names = (ports.admin_host, *allowed_hosts(settings))
+    server = HttpServer(api, ports.admin_host, ports.admin, tls=tls, allowed_hosts=names)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return f"; its admin API at https://{ports.admin_host}:{server.port}"
 
 
 class OpenNode:
@@ -195,16 +225,31 @@ async def _listen(
     stack.push_async_callback(_leave, server)
     groups.address, groups.port = address, server.port
     urls = [f"http://{address}:{server.port}"]
-    gate = load(GatewaySettings, os.environ)
-    if gate.gateway_tls_cert:
-        certificate = Certificate(
-            Path(gate.gateway_tls_cert), Path(gate.gateway_tls_key or gate.gateway_tls_cert)
-        )
-        secure = HttpServer(groups, settings.host, ports.https, tls=certificate.context, allowed_hosts=names)
+    tls = await _open_tls(stack)
+    if tls is not None:
+        secure = HttpServer(groups, settings.host, ports.https, tls=tls, allowed_hosts=names)
         await secure.start()
         stack.push_async_callback(_leave, secure)
         urls.append(f"https://{address}:{secure.port}")
     return urls
+
+
+async def _open_tls(stack: AsyncExitStack) -> SSLContext | None:
+    """Return the context with the certificate of the settings, which is renewed with its file; None without.
+
+    Raises `WrongSetting`.
+    """
+    gate = load(GatewaySettings, os.environ)
+    if not gate.gateway_tls_cert:
+        return None
+    try:
+        certificate = Certificate(
+            Path(gate.gateway_tls_cert), Path(gate.gateway_tls_key or gate.gateway_tls_cert)
+        )
+    except BadCertificate as fault:
+        raise WrongSetting(f"gateway_tls_cert: {fault}") from None
+    stack.push_async_callback(cancel_and_wait, asyncio.create_task(certificate.watch(), name="certificate"))
+    return certificate.context
 
 
 async def _leave(server: HttpServer) -> None:

@@ -1,11 +1,16 @@
 """`bookshelf node`: two nodes on one machine run a service group, each in a process of its own."""
 
+import re
 import shlex
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
+from support.certificate import write_signed
 from support.client import Client
 from support.consul import Agent
 from support.doc_blocks import page_blocks
@@ -71,6 +76,37 @@ def test_two_nodes_load_a_group_from_one_repository(
         assert Client(one.note.url).get("/counters/greeting").status == 200
         assert one.stop().well
     assert consul_agent.get("/v1/catalog/service/counters") == []
+
+
+def test_a_node_answers_by_https_and_its_admin_api_too(env: Mapping[str, str], tmp_path: Path) -> None:
+    ca, pair = write_signed(tmp_path)
+    plain = {**env, "BOOKSHELF_CLUSTER_REPOSITORY": str(tmp_path / "repository")}
+    env = {
+        **plain,
+        "BOOKSHELF_GATEWAY_TLS_CERT": str(pair.certificate),
+        "BOOKSHELF_GATEWAY_TLS_KEY": str(pair.key),
+    }
+    assert bookshelf("repo", "init", tmp_path / "repository").well
+    assert bookshelf("repo", "add", made_package(tmp_path), env=env).well
+    ports = ("--https-port", "0", "--admin-host", "127.0.0.1", "--load", "counters")
+    with Node("node1", tmp_path / "one", *ports, env=env).ready() as node:
+        token = tmp_path / "token"
+        token.write_text(node.note.token)
+        until(lambda: "is ready" in node.printed, "it has printed its addresses")
+        secure, admin = re.findall(r"https://127\.0\.0\.1:\d+", node.printed)
+        trusted = ssl.create_default_context(cafile=str(ca))
+        with urlopen(f"{secure}/counters/greeting", context=trusted) as answer:  # noqa: S310 (https)
+            assert answer.read() == b"one"
+        with pytest.raises(URLError, match="CERTIFICATE_VERIFY_FAILED"):
+            urlopen(f"{secure}/counters/greeting")  # noqa: S310 (https)
+        command = ("admin", "--node", admin, "--ca", ca, "--token-file", token, "status")
+        # the node is in no domain
+        assert "404: this process has no services" in bookshelf(*command).err
+        token.write_text("another")
+        assert "403" in bookshelf(*command).err
+        assert node.stop().well
+    refused = bookshelf("node", "--name", "x", "--admin-host", "127.0.0.1", "--data", tmp_path, env=plain)
+    assert (refused.code, "--admin-host needs HTTPS" in refused.err) == (2, True), refused.err
 
 
 def test_a_group_that_is_not_in_the_repository_ends_the_start_with_its_nearest_name(
