@@ -46,8 +46,8 @@ async def open_locks(  # noqa: PLR0913 (what leases stand on)
     callers: Callers,
     ids: Ids,
     stack: AsyncExitStack,
-    *,
     node: str,
+    *,
     alone: bool,
 ) -> Locks:
     """Return the leases of this process, which others see as one of `node`; the stack closes them.

@@ -184,7 +184,7 @@ async def make_infrastructure(
         pictures=pictures,
         folder=path,
         seals=seals,
-        locks=await open_locks(discovery, transport, callers, ids, stack, node=NODE, alone=True),
+        locks=await open_locks(discovery, transport, callers, ids, stack, NODE, alone=True),
     )
 
 

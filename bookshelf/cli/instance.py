@@ -158,9 +158,7 @@ async def make_infrastructure(
         pictures=pictures,
         folder=path,
         seals=seals,
-        locks=await open_locks(
-            discovery, transport, callers, ids, stack, node=network.instance.id, alone=False
-        ),
+        locks=await open_locks(discovery, transport, callers, ids, stack, network.instance.id, alone=False),
     )
 
 

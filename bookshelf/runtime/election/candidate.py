@@ -28,7 +28,8 @@ def candidate_meta(locks: Locks, group: str) -> Mapping[str, str]:
 
 def candidate_for(locks: Locks, group: str) -> "PrimaryCandidate":
     """Return what competes for the primary of a group: one for all services of the group in this process."""
-    return locks.candidates.setdefault(group, PrimaryCandidate(locks, group))
+    candidate: PrimaryCandidate = locks.candidates.setdefault(group, PrimaryCandidate(locks, group))
+    return candidate
 
 
 class PrimaryCandidate:

@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import Any
 
 import structlog
 
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.cqrs.errors import LeaseOver
 from bookshelf.runtime.election.port import Election, ElectionFault, Lease
-
-if TYPE_CHECKING:
-    from bookshelf.runtime.election.candidate import PrimaryCandidate
 
 #: The parts of its time after which a lease is renewed, and after which a fault is followed by another try.
 _RENEWED, _AGAIN = 1 / 3, 1 / 10
@@ -36,8 +33,8 @@ class Locks:
         self.holder = holder
         self.domain = domain
         self.primary_s = primary_s
-        #: What competes for the primary of each group that this process has services of.
-        self.candidates: dict[str, PrimaryCandidate] = {}
+        #: What the services of a group in this process share, by group: see `candidate_for`.
+        self.candidates: dict[str, Any] = {}
 
     def name_of(self, name: str) -> str:
         """Return the name of a lock of this domain, as all domains see it."""
