@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,7 +13,8 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.api.header_fields import POSITION, REFUSED, SITES
+from bookshelf.runtime.agent.gate import admitted
+from bookshelf.runtime.api.header_fields import ADMITTED, POSITION, REFUSED, SITES
 from bookshelf.runtime.api.identity import signed_in
 from bookshelf.runtime.election.lock_service import HeldLocks, LockService
 from bookshelf.runtime.metrics import Meters
@@ -32,6 +34,7 @@ from gateway.upstream.proxy import Pause, Proxy
 
 if TYPE_CHECKING:
     from gateway.accounts.parts import GatewayAccounts
+    from gateway.admission import GatewayGate
 
 #: Seconds that `start` waits for services that are ready already.
 SETTLE_S = 2.0
@@ -78,6 +81,8 @@ class Gateway:
         self._pages = Pages(self.directory, self._meters, options.status, self._rules)
         self._pages.process, self._pages.processes = options.process, options.processes
         self._following: list[asyncio.Task[None]] = []
+        #: In a domain, what lets requests wait while a rollout pauses the gateway.
+        self.gate: GatewayGate | None = None
 
     def _open_accounts(self, options: GatewayOptions, transport: Transport) -> None:
         from gateway.accounts.parts import GatewayAccounts  # noqa: PLC0415 (loads what tokens need)
@@ -133,6 +138,10 @@ class Gateway:
     def leave(self) -> None:
         """Report the gateway as not ready from now on, so that load balancers use another one."""
         self._pages.draining = True
+
+    def hold(self, fault: Callable[[], str | None]) -> None:
+        """Report the gateway as not ready while this returns why."""
+        self._pages.fault = fault
 
     def _routed(self, given: Mapping[str, Any]) -> Callable[[], None]:
         rules = parse(given)
@@ -192,6 +201,14 @@ class Gateway:
     async def _forward(
         self, request: Request, route: Route, parameters: Mapping[str, str], prefix: str, refused: str = ""
     ) -> Response:
+        if self.gate is None:
+            return await self._pass_on(request, route, parameters, prefix, refused)
+        answer = partial(self._pass_on, request, route, parameters, prefix, refused)
+        return await self.gate.around(request, route, answer)
+
+    async def _pass_on(
+        self, request: Request, route: Route, parameters: Mapping[str, str], prefix: str, refused: str
+    ) -> Response:
         body = request.body
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
@@ -221,6 +238,8 @@ class Gateway:
             named[REFUSED] = refused
         if sites:
             named[SITES] = sites
+        if passed := admitted.get():
+            named[ADMITTED] = passed
         sent = Request(
             request.method, request.target[len(prefix) :], named, body, request.peer, actor=request.actor
         )

@@ -109,6 +109,8 @@ class Pages:
         self._inside = inside
         self._rules = rules
         self.draining = False
+        #: Returns why the gateway is not ready although it works: it is no member of its domain.
+        self.fault: Callable[[], str | None] = lambda: None
         #: The number of this process, and how many listen on the same port.
         self.process = self.processes = 1
         self._document = FixedPage(b"", "")
@@ -136,6 +138,8 @@ class Pages:
     async def _ready(self, request: Request, path: Mapping[str, str]) -> Response:
         if self.draining:
             raise Problem("unavailable", "this gateway is shutting down; use another one")
+        if (fault := self.fault()) is not None:
+            raise Problem("unavailable", f"this gateway is not ready: {fault}")
         if not self._directory.can_route:
             raise Problem("unavailable", self._directory.missing() or "no service is known")
         return await live(request, path)

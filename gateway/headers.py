@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.request_parser import UpgradedStream
-from bookshelf.runtime.api.header_fields import ACTOR, REFUSED, SITES, TIME_LEFT, TRY, trace
+from bookshelf.runtime.api.header_fields import ACTOR, ADMITTED, REFUSED, SITES, TIME_LEFT, TRY, trace
 from bookshelf.runtime.api.identity import IDENTITY
 from gateway.ingress.compression import unmark
 
@@ -28,7 +28,7 @@ _SET_HERE = (
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
     *(TIME_LEFT, TRY),  # set by gateway/upstream/call.py
     # between the gateway and services, some of them reserved for later (docs/gateway.md)
-    *("Bookshelf-Admitted", "Bookshelf-Revision", "Bookshelf-Bound", "Bookshelf-Rebound"),
+    *(ADMITTED, "Bookshelf-Revision", "Bookshelf-Bound", "Bookshelf-Rebound"),
     *(REFUSED, SITES),
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override"),

@@ -10,7 +10,7 @@ from bookshelf.config import GatewaySettings
 from gateway.app import Gateway
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.listen import GatewayServer, cors_of
-from gateway.ingress.middleware import IngressPolicy
+from gateway.ingress.middleware import ConcurrencyLimiter, IngressPolicy
 from gateway.options import Limits
 
 _PREFIX = "gateway_"
@@ -38,6 +38,11 @@ class ReloadableGateway:
         self._policy = policy
         self._limits = limits
         self._server = server
+
+    @property
+    def limiter(self) -> ConcurrencyLimiter:
+        """What limits how many requests are under way, and how many wait."""
+        return self._policy.concurrency
 
     def take(self, values: Mapping[str, Any]) -> Callable[[], Callable[[], None]]:
         """Return what applies settings by name, and the own ones for all others; it returns what undoes that.

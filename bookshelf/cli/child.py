@@ -15,6 +15,7 @@ import msgspec
 
 from bookshelf.cli.command import collect_rarely
 from bookshelf.cli.command import run as run_loop
+from bookshelf.cli.domain import has_domain, with_admissions
 from bookshelf.cli.instance import make_infrastructure, open_discovery
 from bookshelf.cli.listen import LOOPBACK
 from bookshelf.cli.sessions import with_sessions
@@ -25,6 +26,7 @@ from bookshelf.config import InstanceSettings, Network, Settings, load, read, re
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.port import Discovery
 from bookshelf.runtime.agent.child import ChildReport, ChildServices, NodeLine, ReportedDiscovery
+from bookshelf.runtime.agent.gate import carry_admission
 from bookshelf.runtime.logs import configure
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
@@ -75,10 +77,14 @@ async def _load(
         return ReportedDiscovery(await open_discovery(network, stack), node.report)
 
     infrastructure = await make_infrastructure(settings, network, data, stack, find, declared)
+    infrastructure = with_admissions(infrastructure)
     infrastructure = await with_sessions(infrastructure, declared, settings, data, stack)
 
     def hosts() -> Sequence[ServiceHost]:
-        return [ServiceHost(service, infrastructure, LOOPBACK, 0) for service in declared]
+        made = [ServiceHost(service, infrastructure, LOOPBACK, 0) for service in declared]
+        for host in made if has_domain() else ():
+            host.api.around = carry_admission
+        return made
 
     services = ChildServices(hosts, node.report)
     stack.push_async_callback(services.stop)

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.config import load
+from bookshelf.config import Settings, load
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
 
@@ -15,8 +16,24 @@ if TYPE_CHECKING:
     from gateway.reload import ReloadableGateway
 
 
+def has_domain() -> bool:
+    """Return True if this process is to be a node of a domain."""
+    return bool(load(ClusterSettings, os.environ).cluster_domain)
+
+
+def with_admissions(infrastructure: Infrastructure) -> Infrastructure:
+    """Return the infrastructure of a process whose requests carry the gates that have admitted them."""
+    if not has_domain():
+        return infrastructure
+    from bookshelf.runtime.agent.gate import AdmittedApi, AdmittedTransport  # noqa: PLC0415 (as below)
+
+    transport = AdmittedTransport(infrastructure.transport)
+    return replace(infrastructure, transport=transport, api=AdmittedApi(infrastructure.api))
+
+
 async def join_domain(
     name: str,
+    settings: Settings,
     hosts: Sequence[ServiceHost],
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
@@ -24,11 +41,33 @@ async def join_domain(
 ) -> None:
     """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
-    Without a domain nothing runs, and nothing is imported for it. The hosts have started. Raises `LogFault`.
+    Without a domain nothing runs, and nothing is imported for it. The hosts listen. Raises `LogFault`.
     """
-    if not load(ClusterSettings, os.environ).cluster_domain:
+    if not has_domain():
         return
     from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
+    from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
 
-    agent = await open_agent(name, hosts, infrastructure, stack, gateway)
+    place = NodePlace(host=hosts[0].address, port=hosts[0].port)
+    running = None if gateway is None else RunningGateway(*gateway)
+    agent = await open_agent(name, place, settings, hosts, AgentPorts.of(infrastructure), stack, running)
     await agent.joined()
+
+
+async def start_host(
+    host: ServiceHost, name: str, settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
+) -> None:
+    """Start a service, until the stack is closed. In a domain it is ready only when this node is a member.
+
+    The services that the domain itself needs are ready before that. `name`: of the node, empty for one that
+    its port makes. Raises `PortTaken`, `LogFault`, `StorageFault`.
+    """
+    stack.push_async_callback(host.stop)
+    is_needed = not has_domain() or host.service.needs_domain
+    await (host.start() if is_needed else host.open())
+    name = name or f"{host.service.name}-{host.address}-{host.port}"
+    await join_domain(name, settings, (host,), infrastructure, stack)
+    if not is_needed:
+        stack.push_async_callback(host.stop)  # it is deregistered before the node leaves the domain
+        await host.start()

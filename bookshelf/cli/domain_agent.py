@@ -1,114 +1,94 @@
-"""Puts together the agent that makes this process a node of its domain."""
+"""Puts together the agent of a process that runs services, or the gateway, or all of them."""
 
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from bookshelf import __version__
-from bookshelf.cli.domain_kinds import RunningGateway, make_kinds
-from bookshelf.cluster.handlers import AGENT_COMMANDS
+from bookshelf.cli.domain_kinds import ONE_PROCESS, RunningGateway, make_kinds, services_elsewhere
+from bookshelf.cli.domain_node import AgentPorts, NodePlace, make_agent, open_admissions, run_agent
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
-from bookshelf.config import load
+from bookshelf.config import Settings, load
 from bookshelf.cqrs.item import Kind
 from bookshelf.runtime.agent.agent import NodeAgent
-from bookshelf.runtime.agent.domain_client import DomainClient
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
 from bookshelf.runtime.agent.item import ItemKind
 from bookshelf.runtime.agent.package_kind import NoPackageKind
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
-from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
-from gateway.app import Gateway
-from gateway.reload import ReloadableGateway
+
+if TYPE_CHECKING:
+    from bookshelf.runtime.agent.gate import Gate
 
 #: The tag of the services of this context, which are never paused.
 _NEVER_PAUSED = "cluster"
-#: Why `bookshelf up` loads no packages: the embedded log has one writing process (decision 0006).
-_ONE_PROCESS = "the embedded log has one process; service groups need Kafka and `bookshelf node`"
 
 
-async def open_agent(
+def is_never_paused(host: ServiceHost) -> bool:
+    """Return True for a service that the domain itself needs."""
+    return host.service.tags[0] == _NEVER_PAUSED
+
+
+async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
     name: str,
+    place: NodePlace,
+    settings: Settings,
     hosts: Sequence[ServiceHost],
-    infrastructure: Infrastructure,
+    ports: AgentPorts,
     stack: AsyncExitStack,
-    gateway: tuple[Gateway, ReloadableGateway] | None = None,
+    gateway: RunningGateway | None = None,
 ) -> NodeAgent:
-    """Run the agent of the node `name` until the stack is closed; return it.
+    """Run the agent of the node `name` until the stack is closed; return it while it joins.
 
-    The hosts have started. Raises `LogFault`.
+    The hosts listen. Raises `LogFault`, `WrongSetting`.
     """
     cluster = load(ClusterSettings, os.environ)
-    now = infrastructure.clock.now
-    client = DomainClient(
-        infrastructure.discovery, infrastructure.transport, infrastructure.callers, ROLLOUTS, AGENT_COMMANDS
-    )
-    agent = _agent_of(
-        name, hosts, infrastructure, client, None if gateway is None else RunningGateway(*gateway), cluster
-    )
-    await agent.start()
-    stack.push_async_callback(agent.stop)
-    if any(host.service.tags == ROLLOUTS for host in hosts):
-        evicting = evict_absent_nodes(agent.machine, infrastructure.discovery, client.send, now)
-        stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
-    return agent
-
-
-def _agent_of(
-    name: str,
-    hosts: Sequence[ServiceHost],
-    infrastructure: Infrastructure,
-    client: DomainClient,
-    gateway: RunningGateway | None,
-    cluster: ClusterSettings,
-) -> NodeAgent:
-    """Return the agent, with a gate before each service that a rollout can pause."""
     services = [host.service.name for host in hosts]
-    address = f"http://{hosts[0].address}:{hosts[0].port}"
-    machine = DomainNode(node_name(name), infrastructure.ids.new(), address, services, __version__)
-    callers = infrastructure.callers
+    machine = DomainNode(node_name(name), ports.ids.new(), place.address, services, __version__)
+    admissions = open_admissions(settings)
     gates = {
-        host.service.name: ServiceGate(host.service.name, PolicyGate(callers), machine.revision_of)
+        host.service.name: ServiceGate(
+            host.service.name, PolicyGate(ports.callers), machine.revision_of, admissions, host.note_pause
+        )
         for host in hosts
-        if host.service.tags[0] != _NEVER_PAUSED
+        if not is_never_paused(host)
     }
-    policies = {service: gate.policy for service, gate in gates.items()}
-    kinds = _kinds_of(hosts, infrastructure, policies, gateway)
-    agent = NodeAgent(
-        cluster.cluster_domain,
-        machine,
-        infrastructure.log,
-        kinds,
-        Pause(gates),
-        client.send,
-        infrastructure.clock.now,
-        drain_s=cluster.cluster_drain_s,
-        contact_s=cluster.contact_s,
-    )
+    named: dict[str, Gate] = {**gates}
+    if gateway is not None:
+        gate = gateway.gateway.gate = gateway.gate(admissions)
+        named[gate.name] = gate
+    kinds = _kinds_of(hosts, ports, {one.name: one.policy for one in gates.values()}, gateway)
+    agent = make_agent(cluster, machine, kinds, Pause(named), ports)
+    agent.pause.refuse("")
     for host in hosts:
         if host.service.name in gates:
             host.api.around = gates[host.service.name].around
             host.hold = lambda: agent.fault
+    if gateway is not None:
+        gateway.gateway.hold(lambda: agent.fault)
+    await run_agent(agent, place, ports, stack)
+    if any(host.service.tags == ROLLOUTS for host in hosts):
+        evicting = evict_absent_nodes(machine, ports.discovery, ports.client().send, ports.clock.now)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
     return agent
 
 
 def _kinds_of(
     hosts: Sequence[ServiceHost],
-    infrastructure: Infrastructure,
+    ports: AgentPorts,
     policies: Mapping[str, PolicyGate],
     gateway: RunningGateway | None,
 ) -> dict[Kind, ItemKind]:
-    discovery = infrastructure.discovery
-    kinds = make_kinds(
+    return make_kinds(
         [host.service for host in hosts],
         policies,
         gateway,
-        # services of groups, which nodes run elsewhere
-        others=lambda: dict.fromkeys(instance.service for instance in discovery.snapshot().instances),
+        # a process with both has the embedded log
+        NoPackageKind(ONE_PROCESS if gateway is not None and hosts else ""),
+        others=services_elsewhere(ports.discovery),
     )
-    kinds["package"] = NoPackageKind("" if gateway is None else _ONE_PROCESS)
-    return kinds

@@ -6,15 +6,21 @@ from bookshelf.cluster.items import check_gateway, check_settings, read_rules, r
 from bookshelf.cluster.policy import check_policy, read_policy
 from bookshelf.cqrs.item import ItemProblem, Kind
 from bookshelf.cqrs.service import Service
+from bookshelf.discovery.port import Discovery
+from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import Apply, ItemKind
 from bookshelf.runtime.agent.levels import LogLevels
 from bookshelf.runtime.agent.package_kind import NoPackageKind
 from bookshelf.runtime.agent.policy import PolicyGate, PolicyKind
 from bookshelf.runtime.agent.settings import RulesKind, SettingsKind
 from bookshelf.services import SERVICES
+from gateway.admission import GatewayGate
 from gateway.app import Gateway
 from gateway.options import check_rules
 from gateway.reload import ReloadableGateway
+
+#: Why `bookshelf up` loads no packages: the embedded log has one writing process (decision 0006).
+ONE_PROCESS = "the embedded log has one process; service groups need Kafka and `bookshelf node`"
 
 
 class RunningGateway:
@@ -22,7 +28,12 @@ class RunningGateway:
 
     def __init__(self, gateway: Gateway, reloadable: ReloadableGateway) -> None:
         self.gateway = gateway
+        self._reloadable = reloadable
         self.take_settings = reloadable.take
+
+    def gate(self, admissions: Admissions) -> GatewayGate:
+        """Return what lets requests wait while the gateway is paused."""
+        return GatewayGate(admissions, self._reloadable.limiter)
 
     def take_rules(self, text: str | None) -> Apply:
         """Return what puts the rules of a text into force, or the own ones for None. Raises `BadRules`."""
@@ -65,3 +76,8 @@ def _rules_of(gateway: RunningGateway | None) -> Callable[[str | None], Apply]:
     if gateway is not None:
         return gateway.take_rules
     return lambda _text: lambda: lambda: None
+
+
+def services_elsewhere(discovery: Discovery) -> Callable[[], Mapping[str, Collection[str] | None]]:
+    """Return what returns the services that discovery has, such as those of groups on other nodes."""
+    return lambda: dict.fromkeys(instance.service for instance in discovery.snapshot().instances)

@@ -116,7 +116,7 @@ async def embedded(
         await gateway.start()
         on_hangup(gateway.reload)
         reloadable = ReloadableGateway(gateway, gate, policy, limits)
-        await join_domain(NODE, hosts, infrastructure, stack, (gateway, reloadable))
+        await join_domain(NODE, settings, hosts, infrastructure, stack, (gateway, reloadable))
         token = secrets.token_urlsafe(32)
         admin = AdminApi(token, ServiceOperations(hosts, infrastructure))
         listener = await infrastructure.listen(admin, LOOPBACK, 0)

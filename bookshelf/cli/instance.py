@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
-from bookshelf.cli.domain import join_domain
+from bookshelf.cli.domain import start_host, with_admissions
 from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
@@ -87,6 +87,11 @@ async def open_log(
     log = await kafka_log("bookshelf run").open(network.kafka, topics(services))
     stack.push_async_callback(log.close)
     return log
+
+
+async def open_domain_log(network: Network, stack: AsyncExitStack) -> "KafkaLog":
+    """Open the log for a node that runs no service. Raises `LogFault`, `WrongSetting`."""
+    return await open_log(network, stack, CLUSTER_SERVICES)
 
 
 async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
@@ -206,13 +211,11 @@ async def begin(
     folder = DataFolder(settings.instance_folder(network.instance.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     infrastructure = await make_infrastructure(settings, network, folder.path, stack, find, services)
+    infrastructure = with_admissions(infrastructure)
     infrastructure = await with_sessions(infrastructure, [service], settings, folder.path, stack)
     host = ServiceHost(service, infrastructure, settings.host, settings.port)
-    stack.push_async_callback(host.stop)
-    await host.start()
+    await start_host(host, network.instance.id, settings, infrastructure, stack)
     url = f"http://{host.address}:{host.port}"
-    name = network.instance.id or f"{service.name}-{host.address}-{host.port}"
-    await join_domain(name, (host,), infrastructure, stack)
     ports = {service.name: host.port}
     await open_admin_api(folder, url, stack, ServiceOperations((host,), infrastructure), ports)
     return url

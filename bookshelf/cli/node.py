@@ -34,6 +34,7 @@ from bookshelf.config import (
 from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server import HttpServer
+from bookshelf.runtime.agent.gate import AdmittedTransport
 from bookshelf.runtime.agent.groups import ServiceGroups
 from bookshelf.runtime.agent.item import ItemRefused
 from bookshelf.runtime.agent.package_kind import PackageKind
@@ -186,7 +187,7 @@ async def open_node(
     discovery = await open_discovery(network, stack)
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
-    groups = ServiceGroups(discovery, transport)
+    groups = ServiceGroups(discovery, AdmittedTransport(transport))
     fetcher = PackageFetcher.of(cluster, folder.path / "packages")
     stack.push_async_callback(fetcher.close)
     start = child_starter(_environment(network, settings), folder.path / "groups", cluster.cluster_load_s)

@@ -1,24 +1,22 @@
 """Makes a node of service groups a member of its domain: its agent, with a gate before each service."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from bookshelf import __version__
 from bookshelf.cli.callers import open_callers
-from bookshelf.cli.domain_kinds import make_kinds
-from bookshelf.cli.instance import open_log
+from bookshelf.cli.domain_kinds import make_kinds, services_elsewhere
+from bookshelf.cli.domain_node import AgentPorts, NodePlace, make_agent, open_admissions, run_agent
+from bookshelf.cli.instance import open_domain_log
 from bookshelf.cli.start_secret import StartSecret
-from bookshelf.cluster.handlers import AGENT_COMMANDS
 from bookshelf.cluster.node import DomainNode, node_name
-from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
+from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Network, Settings, load
-from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
-from bookshelf.log.port import Log
 from bookshelf.runtime.agent.agent import NodeAgent
-from bookshelf.runtime.agent.domain_client import DomainClient
+from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.groups import ServiceGroups
 from bookshelf.runtime.agent.package_kind import PackageKind
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
@@ -26,20 +24,20 @@ from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.endpoint import Around
 from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.clock import SystemClock, SystemIds
-from bookshelf.services import SERVICES
-
-#: The tags of a node in discovery, which shows that it is there also while it has no group.
-NODE_TAGS = ("cluster", "node")
 
 
 class GroupGates(Mapping[str, PolicyGate]):
     """The policies of the services of groups, which come and go: each has a gate once it is asked for."""
 
-    def __init__(self, machine: DomainNode, callers: Callers, groups: ServiceGroups) -> None:
+    def __init__(
+        self, machine: DomainNode, callers: Callers, groups: ServiceGroups, admissions: Admissions
+    ) -> None:
         self._machine = machine
         self._callers = callers
         self._groups = groups
+        self._admissions = admissions
         self.pause = Pause({})
+        self._gates: dict[str, ServiceGate] = {}
 
     def __getitem__(self, service: str) -> PolicyGate:
         """Return the gate of a service."""
@@ -61,21 +59,12 @@ class GroupGates(Mapping[str, PolicyGate]):
         return self._machine.revision_of(service, self._groups.groups_of(service))
 
     def _gate(self, service: str) -> ServiceGate:
-        gate = self.pause.gates.get(service)
+        gate = self._gates.get(service)
         if gate is None:
-            gate = ServiceGate(service, PolicyGate(self._callers), self._revision_of)
+            policy = PolicyGate(self._callers)
+            gate = self._gates[service] = ServiceGate(service, policy, self._revision_of, self._admissions)
             self.pause.add(gate)
         return gate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentPorts:
-    """What the agent of a node stands on."""
-
-    log: Log
-    discovery: Discovery
-    transport: Transport
-    callers: Callers
 
 
 async def open_group_agent(
@@ -90,45 +79,40 @@ async def open_group_agent(
 
     Raises `LogFault`, `DiscoveryFault`, `WrongSetting`.
     """
-    log = await open_log(network, stack, [one for one in SERVICES if ROLLOUTS[0] in one.tags])
-    callers = open_callers(settings, StartSecret(settings))
-    ports = AgentPorts(log=log, discovery=discovery, transport=transport, callers=callers)
-    return await start_group_agent(network.instance.id, load(ClusterSettings, os.environ), kind, ports, stack)
+    log, clock = await open_domain_log(network, stack), SystemClock()
+    ports = AgentPorts(
+        log=log,
+        discovery=discovery,
+        transport=transport,
+        callers=open_callers(settings, StartSecret(settings)),
+        clock=clock,
+        ids=SystemIds(clock),
+    )
+    cluster, admissions = load(ClusterSettings, os.environ), open_admissions(settings)
+    return await start_group_agent(network.instance.id, cluster, kind, ports, admissions, stack)
 
 
 async def start_group_agent(
-    name: str, cluster: ClusterSettings, kind: PackageKind, ports: AgentPorts, stack: AsyncExitStack
+    name: str,
+    cluster: ClusterSettings,
+    kind: PackageKind,
+    ports: AgentPorts,
+    admissions: Admissions,
+    stack: AsyncExitStack,
 ) -> NodeAgent:
     """Start the agent on a log; return once the node is a member. Raises `LogFault`, `DiscoveryFault`."""
-    groups, clock = kind.groups, SystemClock()
-    ids = SystemIds(clock)
-    present = Instance(
-        id=f"node-{ids.new()}", service="node", tags=NODE_TAGS, address=groups.address, port=groups.port
-    )
-    await ports.discovery.register(present)
-    stack.push_async_callback(ports.discovery.deregister, present.id)
-    address = f"http://{groups.address}:{groups.port}"
-    machine = DomainNode(node_name(name), ids.new(), address, (), __version__, runs_groups=True)
-    gates = GroupGates(machine, ports.callers, groups)
+    groups = kind.groups
+    place = NodePlace(host=groups.address, port=groups.port)
+    machine = DomainNode(node_name(name), ports.ids.new(), place.address, (), __version__, runs_groups=True)
+    gates = GroupGates(machine, ports.callers, groups, admissions)
     groups.around = gates.around
-    client = DomainClient(ports.discovery, ports.transport, ports.callers, ROLLOUTS, AGENT_COMMANDS)
+    elsewhere = services_elsewhere(ports.discovery)
 
-    def others() -> Mapping[str, list[str] | None]:
-        elsewhere = {instance.service: None for instance in ports.discovery.snapshot().instances}
-        return {**elsewhere, **groups.routes}
+    def others() -> Mapping[str, Collection[str] | None]:
+        return {**elsewhere(), **groups.routes}
 
-    agent = NodeAgent(
-        cluster.cluster_domain,
-        machine,
-        ports.log,
-        make_kinds((), gates, packages=kind, others=others),
-        gates.pause,
-        client.send,
-        clock.now,
-        drain_s=cluster.cluster_drain_s,
-        contact_s=cluster.contact_s,
-    )
-    await agent.start()
-    stack.push_async_callback(agent.stop)
+    kinds = make_kinds((), gates, packages=kind, others=others)
+    agent = make_agent(cluster, machine, kinds, gates.pause, ports)
+    await run_agent(agent, place, ports, stack)
     await agent.joined()
     return agent

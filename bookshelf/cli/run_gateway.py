@@ -8,16 +8,20 @@ import structlog
 
 from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
+from bookshelf.cli.domain import has_domain
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
+from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport
+from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
-from gateway.options import parse_limits, read_options
+from gateway.options import Limits, read_options
+from gateway.reload import ReloadableGateway
 from gateway.routing.directory import OPENAPI
 
 _logger = structlog.get_logger(__name__)
@@ -38,7 +42,8 @@ async def open_gateway(
     discovery = await CombinedDiscovery.enter(network.consul, OPENAPI, stack)
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
-    options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
+    limits = Limits(rules, gate)
+    options = read_options(gate, anywhere=False, host=host, verifier=known, limits=limits.section)
     options = replace(
         options,
         callers=open_callers(settings, secret := StartSecret(settings)),
@@ -59,10 +64,50 @@ async def open_gateway(
     )
     server.notice_s, server.drain_s = options.notice_s, options.drain_s
     stack.push_async_callback(server.stop)
+    if has_domain():
+        reloadable = ReloadableGateway(gateway, gate, rules, limits, server)
+        place = (host, server.port, 0 if worker is None else worker.number)
+        await _join(place, settings, network, (gateway, reloadable), discovery, stack)
     url = f"{server.scheme}://{host}:{server.port}"
     await _open_admin_api(settings, network.instance.id or f"gateway-{server.port}", worker, url, stack)
     stack.callback(gateway.leave)
     return url
+
+
+async def _join(
+    place: tuple[str, int, int],
+    settings: Settings,
+    network: Network,
+    gateway: tuple[Gateway, ReloadableGateway],
+    discovery: Discovery,
+    stack: AsyncExitStack,
+) -> None:
+    """Make the gateway a node of its domain; return once it is a member. Raises `LogFault`, `WrongSetting`.
+
+    `place`: its host, its port and the number of its process, or 0. Until then requests wait.
+    """
+    from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
+    from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
+    from bookshelf.cli.instance import open_domain_log  # noqa: PLC0415 (as above)
+
+    clock = SystemClock()
+    transport = HttpTransport()
+    stack.push_async_callback(transport.close)
+    ports = AgentPorts(
+        log=await open_domain_log(network, stack),
+        discovery=discovery,
+        transport=transport,
+        callers=open_callers(settings, StartSecret(settings)),
+        clock=clock,
+        ids=SystemIds(clock),
+    )
+    host, port, process = place
+    name = network.instance.id or f"gateway-{host}-{port}"
+    name = f"{name}-{process}" if process else name
+    where = NodePlace(host=host, port=port, process=process)
+    agent = await open_agent(name, where, settings, (), ports, stack, RunningGateway(*gateway))
+    await agent.joined()
 
 
 async def _open_admin_api(

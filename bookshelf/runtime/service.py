@@ -10,7 +10,7 @@ import structlog
 
 from bookshelf import __version__
 from bookshelf.cqrs.connector import Connector
-from bookshelf.cqrs.handler import HandlerRoute
+from bookshelf.cqrs.handler import INTERNAL, HandlerRoute
 from bookshelf.cqrs.message import shared_fields
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
@@ -60,6 +60,9 @@ class ServiceHost:
         self._host = host
         self._port = port
         self.meters = Meters()
+        #: Not set while a rollout pauses the service.
+        self._resumed = asyncio.Event()
+        self._resumed.set()
         self.aggregates = {a.name: self._aggregate(a.name) for a in service.aggregates}
         self.views = {view.name: self._view(view) for view in service.views}
         self._onward = {
@@ -85,7 +88,7 @@ class ServiceHost:
         self.api = self._make_api()
         self._listener: Listener | None = None
         self._begun = AsyncExitStack()
-        self._is_prepared = False
+        self._is_prepared = self._is_started = False
 
     def _aggregate(self, name: str) -> AggregateHost:
         infrastructure = self._infrastructure
@@ -93,6 +96,7 @@ class ServiceHost:
         dependencies = OwnerDependencies(
             *(infrastructure.log, infrastructure.ids, infrastructure.clock, self.meters.owner(name)),
             has_accounts=infrastructure.callers.has_accounts,
+            resumed=self._resumed,
         )
         return AggregateHost(aggregate, dependencies, infrastructure.states)
 
@@ -119,6 +123,7 @@ class ServiceHost:
         held = None if self.hold is None else self.hold()
         if self._has_sessions and self._infrastructure.sessions is not None:
             held = held or self._infrastructure.sessions.fault
+        held = held or (None if self._is_started else "it is starting")
         return next((host.fault for host in self._hosts() if host.fault is not None), held)
 
     def _warnings(self) -> list[str]:
@@ -157,24 +162,39 @@ class ServiceHost:
             self._begun.push_async_callback(view.stop)
             await view.start()
 
+    async def open(self) -> None:
+        """Get the views ready, and listen; nothing is owned or registered yet, and the service is not ready.
+
+        Raises `PortTaken`, `LogFault`, `StorageFault`.
+        """
+        await self.prepare()
+        self._begun.push_async_callback(self._close)
+        await self._listen()
+
     async def start(self) -> None:
         """Get ready, listen, then register. Raises `PortTaken`, `LogFault`, `StorageFault`."""
         await self.prepare()
-        # at the end the partitions are given away before the listener closes: late commands are forwarded
-        self._begun.push_async_callback(self._close)
+        if self._listener is None:
+            # at the end the partitions are given away before the listener closes: late commands are forwarded
+            self._begun.push_async_callback(self._close)
         for aggregate in self.aggregates.values():
             self._begun.push_async_callback(aggregate.stop)
             await aggregate.start()
         for process in self.processes.values():
             self._begun.push_async_callback(process.stop)
             await process.start()
-        self._listener = await self._infrastructure.listen(self.api, self._host, self._port)
+        await self._listen()
         if self._has_sessions and self._infrastructure.sessions is not None:
             await self._infrastructure.sessions.complete()
+        self._is_started = True
         await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
         if self.candidate is not None:
             self.candidate.start(self)
         _logger.info("ready", service=self.service.name, port=self.port)
+
+    async def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = await self._infrastructure.listen(self.api, self._host, self._port)
 
     async def _close(self) -> None:
         if self._listener is not None:
@@ -216,6 +236,19 @@ class ServiceHost:
             await self._infrastructure.discovery.register(self._instance(instance_id))
             await self.health.tell(self._infrastructure.discovery, instance_id, registered=True)
 
+    def note_pause(self, rollout: str | None) -> None:
+        """Hold the timers of all aggregates during a pause for a rollout, and notify the clients of streams.
+
+        `rollout`: empty while the node joins its domain, None once the service has resumed.
+        """
+        if rollout is None:
+            self._resumed.set()
+        else:
+            self._resumed.clear()
+        for streams in self._streams:
+            if isinstance(streams, EventsEndpoint):
+                streams.note_pause(rollout)
+
     async def stop(self) -> None:
         """End streams and deregister, give away the partitions, answer the requests under way; then close."""
         for streams in self._streams:
@@ -253,7 +286,8 @@ class ServiceHost:
             elif isinstance(route, HandlerRoute):
                 handler = HandlerEndpoint(route, self._ports, callers, self.service.middleware)
                 self._streams.append(handler)
-                api.add(route.method, route.path, handler)
+                # calls of our own processes are not paused: a rollout would wait for its own means
+                api.add(route.method, route.path, handler, internal=route.requires == INTERNAL)
             elif not isinstance(route, SessionRoute):  # which is a handler route by now
                 view = self.views[route.view.name]
                 queries = QueryEndpoint(route, view, callers, seals, infrastructure.clock)

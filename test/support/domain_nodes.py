@@ -19,6 +19,7 @@ from bookshelf.http.message import Request, Response, request
 from bookshelf.log.port import Log, LogFault, Record, Tail
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
+from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import AppliedItem, ItemRefused, Undo
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
@@ -124,7 +125,8 @@ class TestedNode:
         self.kind = NotedKind()
         self.log = CutLog(shelf.log)
         self.machine = DomainNode(name, stands_on.ids.new(), f"http://{name}:1", ["counter"], "1")
-        self.gate = ServiceGate("counter", PolicyGate(stands_on.callers), self.machine.revision_of)
+        policy = PolicyGate(stands_on.callers)
+        self.gate = ServiceGate("counter", policy, self.machine.revision_of, Admissions(b"key"))
         client = DomainClient(
             *(stands_on.discovery, stands_on.transport, stands_on.callers, ROLLOUTS.tags, AGENT_COMMANDS)
         )

@@ -13,9 +13,10 @@ from bookshelf.cqrs.item import Kind
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log, LogFault, Record, partition_of
 from bookshelf.runtime.agent.deployment import Deployment
+from bookshelf.runtime.agent.gate import NotDrained
 from bookshelf.runtime.agent.item import ItemKind, ItemRefused
 from bookshelf.runtime.agent.machine import NodeMachine, PhaseOf
-from bookshelf.runtime.agent.pause import NotDrained, Pause
+from bookshelf.runtime.agent.pause import Pause
 
 #: Sends a command to the owner of the domain. Raises `Refused`, or another fault: then it is sent again.
 Send = Callable[[str, Command], Awaitable[None]]
@@ -24,6 +25,8 @@ _MOST = 500
 _AGAIN_S, _RECORDED_S = 0.25, 1.0
 #: Seconds for one question to the log.
 _LOG_S = 2.0
+#: Why a node is not ready that is no member yet, or no more.
+_JOINING = "it is joining its domain"
 #: Steps of a phase that end when the phase does.
 _INTERRUPTED = frozenset({"load", "drain"})
 _logger = structlog.get_logger(__name__)
@@ -49,7 +52,7 @@ class NodeAgent:
         self.pause = pause
         self.deployment = Deployment(kinds)
         #: Why the node is not ready, None if it is.
-        self.fault: str | None = None
+        self.fault: str | None = _JOINING
         self._domain = domain
         self._log = log
         self._send = send
@@ -219,15 +222,19 @@ class NodeAgent:
         self._put(self.machine.end(phase, "", reason))
 
     async def _deploy(self, phase: PhaseOf) -> None:
+        # all gates are drained; what comes now was admitted by a node that is no member any more
+        self.pause.close()
         try:
+            await self.pause.drain(self._drain_s)
             digests = await self.deployment.deploy(self.machine.changes)
-        except ItemRefused as refused:
+        except (ItemRefused, NotDrained) as refused:
             self._put(self.machine.end(phase, "", str(refused)))
             return
         self._put(self.machine.end(phase, self.machine.digest(digests), ""))
 
     async def _restore(self, phase: PhaseOf) -> None:
         reason = ""
+        self.pause.close()
         try:
             await self.deployment.undo()
         except Exception as fault:
@@ -238,7 +245,7 @@ class NodeAgent:
     async def _join(self, _phase: PhaseOf) -> None:
         """Load the revision of the domain and join; again and again, until the node is a member."""
         while not self.machine.is_member:
-            news = self._news
+            news, self.fault = self._news, _JOINING
             await self.deployment.synchronise(self.machine.contents)
             joining = self.machine.join(self._now())
             if joining is not None:

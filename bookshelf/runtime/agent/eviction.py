@@ -15,6 +15,8 @@ from bookshelf.runtime.agent.machine import NodeMachine
 
 #: Seconds that a node may be absent, and between two looks.
 ABSENT_S, _EVERY_S = 3.0, 0.5
+#: The address of a node, in the metadata of the instance that shows that it is there.
+NODE_ADDRESS = "node"
 _logger = structlog.get_logger(__name__)
 _Member = tuple[str, int]
 
@@ -52,7 +54,10 @@ async def evict_absent_nodes(
         if known.stale:
             watch.forget()
             continue
-        present = [f"http://{instance.address}:{instance.port}" for instance in known.instances]
+        present = [
+            instance.meta.get(NODE_ADDRESS, f"http://{instance.address}:{instance.port}")
+            for instance in known.instances
+        ]
         for node, epoch in watch.absent(machine.addresses, present, time.monotonic()):
             try:
                 await send(*machine.evict(node, epoch, now()))

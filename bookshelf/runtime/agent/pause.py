@@ -1,45 +1,49 @@
-"""Admits requests to the services of a node, or answers them `reloading` while a rollout pauses them.
-
-A request that was admitted may call other services of the process: such a nested request is neither refused
-nor counted, so that no drain waits for itself.
-"""
+"""Admits requests to the services of a node, or answers them `reloading` while a rollout pauses them."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from contextvars import ContextVar
 
 from multidict import CIMultiDict
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.agent.gate import Admissions, Gate, NotDrained, admission_of
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.endpoint import Endpoint
 from bookshelf.runtime.api.header_fields import REVISION
 
-_admitted: ContextVar[bool] = ContextVar("admitted", default=False)
+#: Is called with the rollout that a service is paused for, and with None when it resumes.
+NotePause = Callable[[str | None], None]
 
 
-class NotDrained(Exception):
-    """Requests are still in progress when the time is over; the message names their routes."""
-
-
-class ServiceGate:
+class ServiceGate(Gate):
     """Counts the requests to one service, and checks the revision and the policy of each.
 
-    `revision` returns the revision of the service here.
+    `revision` returns the revision of the service here. `note_pause` is called when a pause begins or ends.
     """
 
-    def __init__(self, service: str, policy: PolicyGate, revision: Callable[[str], int]) -> None:
-        self.service = service
+    def __init__(
+        self,
+        service: str,
+        policy: PolicyGate,
+        revision: Callable[[str], int],
+        admissions: Admissions,
+        note_pause: NotePause = lambda _rollout: None,
+    ) -> None:
+        super().__init__(service, admissions)
         self.policy = policy
         self._revision = revision
-        #: Why requests are refused, None if they are admitted: the open rollout, or empty without one.
-        self.paused: str | None = ""
-        self.changing: Collection[str] = ()
-        self.active = Counter[str]()
-        self.idle = asyncio.Event()
-        self.idle.set()
+        self._note_pause = note_pause
+
+    def pause(self, rollout: str, services: Collection[str] | None) -> None:
+        """Refuse new requests, except those that are a part of one which waits for the end of this pause."""
+        super().pause(rollout, services)
+        self._note_pause(rollout)
+
+    def resume(self) -> None:
+        """Admit new requests."""
+        super().resume()
+        self._note_pause(None)
 
     async def around(
         self, endpoint: Endpoint, template: str, request: Request, path: Mapping[str, str]
@@ -48,78 +52,63 @@ class ServiceGate:
 
         Raises `Problem` reloading, which is sent again, or what the endpoint raises.
         """
-        if _admitted.get():
-            return await self.policy.around(endpoint, template, request, path)
-        if self.paused is not None:
-            raise self._reloading(self.paused)
-        revision = self._revision(self.service)
+        given = admission_of(request)
+        if not self.admits(given):
+            raise self.reloading()
+        revision = self._revision(self.name)
         known = request.headers.get(REVISION, "")
         if known.isascii() and known.isdigit() and int(known[:18]) > revision:
-            raise Problem("reloading", f"{self.service} is at revision {revision} here; ask another instance")
-        route = f"{request.method} {template}"
-        self.active[route] += 1
-        self.idle.clear()
-        token = _admitted.set(True)
-        try:
+            raise Problem("reloading", f"{self.name} is at revision {revision} here; ask another instance")
+        with self.counted(f"{request.method} {template}", given):
             response = await self.policy.around(endpoint, template, request, path)
-        finally:
-            _admitted.reset(token)
-            self._done(route)
         headers = response.headers = CIMultiDict(response.headers)
         headers[REVISION] = str(revision)
         return response
 
-    def _done(self, route: str) -> None:
-        self.active[route] -= 1
-        if not self.active[route]:
-            del self.active[route]
-        if not self.active:
-            self.idle.set()
-
-    def _reloading(self, rollout: str) -> Problem:
-        if not rollout:
-            return Problem("reloading", "this node is joining its domain; try again", Retry_After="1")
-        services = ", ".join(sorted(self.changing)) or self.service
-        detail = f"paused for rollout {rollout}, which changes {services}; try again"
-        return Problem("reloading", detail, Retry_After="1", Bookshelf_Rollout=rollout)
-
 
 class Pause:
-    """The gates of the services of a node."""
+    """The gates of the services of a node, and of its gateway."""
 
-    def __init__(self, gates: Mapping[str, ServiceGate]) -> None:
+    def __init__(self, gates: Mapping[str, Gate]) -> None:
         self.gates = dict(gates)
         self._refused: tuple[str, Collection[str] | None] | None = ("", None)
 
-    def add(self, gate: ServiceGate) -> None:
+    def add(self, gate: Gate) -> None:
         """Take one more service, which is paused if the others are."""
-        self.gates[gate.service] = gate
-        gate.paused = None
-        if self._refused is not None:
-            rollout, services = self._refused
-            if services is None or gate.service in services:
-                gate.paused, gate.changing = rollout, services or ()
+        self.gates[gate.name] = gate
+        if self._refused is not None and (self._refused[1] is None or gate.name in self._refused[1]):
+            gate.pause(*self._refused)
+        else:
+            gate.resume()
 
     def refuse(self, rollout: str, services: Collection[str] | None = None) -> None:
         """Refuse new requests to these services, None for all."""
         self._refused = (rollout, services)
         for name, gate in self.gates.items():
             if services is None or name in services:
-                gate.paused, gate.changing = rollout, services or ()
+                gate.pause(rollout, services)
+
+    def close(self) -> None:
+        """Refuse all new requests to what is paused, whatever they are a part of."""
+        for gate in self._paused():
+            gate.close()
 
     def admit(self) -> None:
         """Admit requests to all services."""
         self._refused = None
         for gate in self.gates.values():
-            gate.paused = None
+            gate.resume()
+
+    def _paused(self) -> list[Gate]:
+        return [gate for gate in self.gates.values() if gate.paused is not None]
 
     async def drain(self, within_s: float) -> None:
-        """Return once no request to a paused service is in progress. Raises `NotDrained`."""
-        paused = [gate for gate in self.gates.values() if gate.paused is not None]
+        """Return once no request to what is paused is in progress. Raises `NotDrained`."""
+        paused = self._paused()
         try:
             async with asyncio.timeout(within_s):
-                for gate in paused:
-                    await gate.idle.wait()
+                while busy := [gate for gate in paused if gate.active]:
+                    await busy[0].idle.wait()
         except TimeoutError:
-            routes = sorted(f"{gate.service}: {route}" for gate in paused for route in gate.active)
+            routes = sorted(f"{gate.name}: {route}" for gate in paused for route in gate.active)
             raise NotDrained(f"in progress after {within_s:g} s: {', '.join(routes)}") from None

@@ -1,5 +1,6 @@
 """The dependencies of an owner: the partition that it runs, and the ports that it uses."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,19 @@ from bookshelf.runtime.metrics import OwnerMeters
 APPEND_S = 10.0
 
 
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerDependencies:
     """The ports that all owners of a host share.
 
     `append_s`: seconds after which an unanswered append counts as an unknown outcome. `room` counts the bytes
     of the commands of all these owners. `has_accounts`: personal texts that are not sealed are refused.
+    `resumed` is set, except while a rollout pauses the service.
     """
 
     log: Log
@@ -28,6 +36,7 @@ class OwnerDependencies:
     append_s: float = APPEND_S
     room: Room = field(default_factory=Room)
     has_accounts: bool = False
+    resumed: asyncio.Event = field(default_factory=_set_event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,7 @@ class DeadlineTimer(OwnerPlugin):
         context, self._states, self._replay, self._queue = parts
         self._aggregate = context.aggregate
         self._clock = context.dependencies.clock
+        self._resumed = context.dependencies.resumed
         self._deadlines = DeadlineQueue(context.aggregate, parts.states)
 
     def note_folded(self, keys: Collection[str]) -> None:
@@ -237,6 +238,8 @@ class DeadlineTimer(OwnerPlugin):
             elif first > moment_of(self._clock.now()):
                 when = datetime.fromisoformat(first)
                 await first_of((self._clock.until(when), deadlines.sooner.wait()))
+            elif not self._resumed.is_set():
+                await self._resumed.wait()
             else:
                 await self._fire()
 

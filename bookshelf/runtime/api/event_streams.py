@@ -71,11 +71,28 @@ class EventsEndpoint:
         self._reader = decoder_of(route.params)
         self._hot = ResponseCache()
         self._leaving = asyncio.Event()
+        self._paused = False
+        #: What open streams send next about a pause, and what wakes them for it.
+        self._notice = b""
+        self._noticed = asyncio.Event()
         self._open = 0
 
     def close(self) -> None:
         """End all streams: their clients connect again, to another instance."""
         self._leaving.set()
+
+    def note_pause(self, rollout: str | None) -> None:
+        """Send a message to all streams: the service is paused for a rollout; None: it has resumed.
+
+        The streams go on. Nothing is sent for a pause without a rollout.
+        """
+        if bool(rollout) is self._paused:
+            return
+        self._paused = bool(rollout)
+        data = _encode({"rollout": rollout} if rollout else {})
+        self._notice = b"event: %b\ndata: %b\n\n" % (b"reloading" if rollout else b"resumed", data)
+        noticed, self._noticed = self._noticed, asyncio.Event()
+        noticed.set()
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Begin a stream. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
@@ -109,19 +126,22 @@ class EventsEndpoint:
     async def _messages(self, stream: "_Stream", person: str | None) -> AsyncIterator[bytes]:
         self._open += 1
         leaving = asyncio.ensure_future(self._leaving.wait())
+        noticed = asyncio.ensure_future(self._noticed.wait())
         try:
             yield _RETRY + await self._seals.open(stream.message(), person)
             while True:
                 changed = asyncio.ensure_future(stream.changed())
+                news = (changed, leaving, noticed)
                 try:
-                    await asyncio.wait(
-                        (changed, leaving), timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED
-                    )
+                    await asyncio.wait(news, timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     changed.cancel()
                 if leaving.done():
                     return
-                if not changed.done():
+                if noticed.done():
+                    noticed = asyncio.ensure_future(self._noticed.wait())
+                    yield self._notice
+                elif not changed.done():
                     yield _COMMENT
                 elif await stream.step():
                     yield await self._seals.open(stream.message(), person)
@@ -130,6 +150,7 @@ class EventsEndpoint:
         finally:
             self._open -= 1
             leaving.cancel()
+            noticed.cancel()
 
 
 class _Stream:

@@ -18,6 +18,8 @@ AFTER = "Bookshelf-After"
 LAST_EVENT = "Last-Event-ID"
 #: The newest revision of a service that a gateway has seen in an answer, and the one of an answer.
 REVISION = "Bookshelf-Revision"
+#: The gates that have admitted a request, signed (bookshelf/runtime/agent/gate.py).
+ADMITTED = "Bookshelf-Admitted"
 KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway (identity.py).
 ACTOR = "Bookshelf-Actor"

@@ -15,15 +15,19 @@ from support.packages import SERVICES, files, package, zipped
 from support.shelf import Answered, Shelf
 from support.until import eventually
 
-from bookshelf.cli.node_agent import AgentPorts, start_group_agent
+from bookshelf.cli.domain_node import AgentPorts
+from bookshelf.cli.node_agent import start_group_agent
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.http.message import request
 from bookshelf.runtime.admin import AdminApi
+from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.signatures import public_text
 
 if TYPE_CHECKING:
     from bookshelf.runtime.agent.agent import NodeAgent
+
+ADMISSIONS = Admissions(b"key")
 
 
 class GroupDomain:
@@ -45,16 +49,13 @@ class GroupDomain:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.shelf)
         stands_on = self.shelf.infrastructure
-        ports = AgentPorts(
-            log=stands_on.log,
-            discovery=stands_on.discovery,
-            transport=stands_on.transport,
-            callers=stands_on.callers,
-        )
+        ports = AgentPorts.of(stands_on)
         settings = ClusterSettings(cluster_domain="blue", cluster_load_s=LOAD_S)
         for node in self.nodes:
             self._stack.push_async_callback(node.close)
-            agent = await start_group_agent(node.folder.name, settings, node.kind, ports, self._stack)
+            agent = await start_group_agent(
+                node.folder.name, settings, node.kind, ports, ADMISSIONS, self._stack
+            )
             self.agents.append(agent)
         return self
 
@@ -173,17 +174,12 @@ async def test_a_node_that_joins_loads_what_the_domain_has(domain: GroupDomain, 
     added = domain.repository.add_package(package())
     assert (await domain.change(put(added.digest))).json["state"] == "committed"
     stands_on = domain.shelf.infrastructure
-    ports = AgentPorts(
-        log=stands_on.log,
-        discovery=stands_on.discovery,
-        transport=stands_on.transport,
-        callers=stands_on.callers,
-    )
+    ports = AgentPorts.of(stands_on)
     late = GroupNode(tmp_path / "late", repository=tmp_path / "repository", discovery=stands_on.discovery)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(late.close)
         settings = ClusterSettings(cluster_domain="blue")
-        await start_group_agent("late", settings, late.kind, ports, stack)
+        await start_group_agent("late", settings, late.kind, ports, ADMISSIONS, stack)
         assert await late.get() == (200, b"one")
 
 

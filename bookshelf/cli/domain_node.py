@@ -1,0 +1,122 @@
+"""Runs the agent that makes this process a node of its domain, whatever the process runs."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from bookshelf.cli.start_secret import StartSecret
+from bookshelf.cluster.handlers import AGENT_COMMANDS
+from bookshelf.cluster.node import DomainNode
+from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
+from bookshelf.config import Settings, load
+from bookshelf.cqrs.item import Kind
+from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.http.client import Transport
+from bookshelf.keyring.derived_key import derive_key
+from bookshelf.log.port import Log
+from bookshelf.runtime.agent.agent import NodeAgent
+from bookshelf.runtime.agent.domain_client import DomainClient
+from bookshelf.runtime.agent.eviction import NODE_ADDRESS
+from bookshelf.runtime.agent.gate import Admissions
+from bookshelf.runtime.agent.item import ItemKind
+from bookshelf.runtime.agent.pause import Pause
+from bookshelf.runtime.api.identity import Callers
+from bookshelf.runtime.clock import Clock, Ids
+
+if TYPE_CHECKING:
+    from bookshelf.runtime.infrastructure import Infrastructure
+
+#: The tags of a node in discovery, which shows that it is there also while it has no service that is ready.
+NODE_TAGS = ("cluster", "node")
+#: What the key of the signatures of Bookshelf-Admitted is derived for (bookshelf/runtime/agent/gate.py).
+_ADMISSION = "bookshelf admission"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPorts:
+    """What the agent of a node stands on."""
+
+    log: Log
+    discovery: Discovery
+    transport: Transport
+    callers: Callers
+    clock: Clock
+    ids: Ids
+
+    @classmethod
+    def of(cls, infrastructure: "Infrastructure") -> "AgentPorts":
+        """Return those of a process that runs services."""
+        return cls(**{name: getattr(infrastructure, name) for name in cls.__slots__})
+
+    def client(self) -> DomainClient:
+        """Return what sends commands to the owner of the domain."""
+        return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlace:
+    """Where a node is: its port, and the number of its process among those that share the port, or 0."""
+
+    host: str
+    port: int
+    process: int = 0
+
+    @property
+    def address(self) -> str:
+        """The address of the node, which no other node has."""
+        return f"http://{self.host}:{self.port}" + (f"#{self.process}" if self.process else "")
+
+
+def open_admissions(settings: Settings) -> Admissions:
+    """Return what signs and reads the gates that have admitted a request. Raises `WrongSetting`.
+
+    The key is of the secret of the accounts. Without that, nothing is secret between the processes: any
+    program that reaches their ports may send any request.
+    """
+    if settings.has_accounts or settings.accounts_secret_file:
+        return Admissions(derive_key(StartSecret(settings).read(), _ADMISSION))
+    domain = load(ClusterSettings, os.environ).cluster_domain
+    return Admissions(sha256(f"{_ADMISSION} {domain}".encode()).digest())
+
+
+def make_agent(
+    cluster: ClusterSettings,
+    machine: DomainNode,
+    kinds: Mapping[Kind, ItemKind],
+    pause: Pause,
+    ports: AgentPorts,
+) -> NodeAgent:
+    """Return the agent of a node; `run_agent` runs it."""
+    return NodeAgent(
+        cluster.cluster_domain,
+        machine,
+        ports.log,
+        kinds,
+        pause,
+        ports.client().send,
+        ports.clock.now,
+        drain_s=cluster.cluster_drain_s,
+        contact_s=cluster.contact_s,
+    )
+
+
+async def run_agent(agent: NodeAgent, place: NodePlace, ports: AgentPorts, stack: AsyncExitStack) -> None:
+    """Run the agent of a node until the stack is closed; return while it joins. Raises `LogFault`.
+
+    The node is in discovery before it joins, and as long as it is a member: absent nodes are evicted.
+    """
+    present = Instance(
+        id=f"node-{ports.ids.new()}",
+        service="node",
+        tags=NODE_TAGS,
+        address=place.host,
+        port=place.port,
+        meta={NODE_ADDRESS: place.address},
+    )
+    await ports.discovery.register(present)
+    stack.push_async_callback(ports.discovery.deregister, present.id)
+    await agent.start()
+    stack.push_async_callback(agent.stop)

@@ -1,0 +1,186 @@
+"""The gate of a service or of a gateway: it admits requests, or refuses them while a rollout pauses it.
+
+A request that is admitted carries Bookshelf-Admitted from then on, also to the calls that it leads to: a list
+of signed names, `NAME.TIME.HMAC` each, of the gates that have admitted it. A gate that is paused lets it pass
+if one of these is paused for the same rollout, because that one waits for the request to end. So no drain
+waits for itself, and requests that nothing waits for are refused.
+"""
+
+import asyncio
+import hmac
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from multidict import CIMultiDict
+
+from bookshelf.http.client import Transport
+from bookshelf.http.message import Handler, Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.endpoint import Endpoint
+from bookshelf.runtime.api.header_fields import ADMITTED
+
+#: The gates that have admitted the request which this task answers, as in the header field.
+admitted: ContextVar[str] = ContextVar("admitted", default="")
+#: Seconds for which an admission counts: longer than any request has time.
+_VALID_S = 180
+#: The most names of a list: calls that are nested deeper are not admitted.
+_MOST = 8
+_ONE = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9]{1,12})\.([0-9a-f]{32})", re.ASCII)
+
+
+class Admissions:
+    """Signs the names of gates, and reads lists of them. `now` returns the seconds since 1970."""
+
+    def __init__(self, key: bytes, now: Callable[[], float] = time.time) -> None:
+        self._key = key
+        self._now = now
+        #: The last signature of each name: it is made once a second.
+        self._made: dict[str, tuple[int, str]] = {}
+
+    def add(self, given: str, name: str) -> str:
+        """Return the list with one more name."""
+        moment = int(self._now())
+        made = self._made.get(name)
+        if made is None or made[0] != moment:
+            made = self._made[name] = (moment, f"{name}.{moment}.{self._digest(name, str(moment))}")
+        return f"{given},{made[1]}" if given else made[1]
+
+    def names(self, given: str) -> frozenset[str]:
+        """Return the names of a list that are signed, and not too old."""
+        texts = given.split(",", _MOST) if given else []
+        found = (match for text in texts[:_MOST] if (match := _ONE.fullmatch(text)) is not None)
+        return frozenset(match[1] for match in found if self._counts(match))
+
+    def _counts(self, match: re.Match[str]) -> bool:
+        is_fresh = abs(self._now() - int(match[2])) <= _VALID_S
+        return is_fresh and hmac.compare_digest(self._digest(match[1], match[2]), match[3])
+
+    def _digest(self, name: str, moment: str) -> str:
+        return hmac.digest(self._key, f"{name}\n{moment}".encode(), "sha256").hex()[:32]
+
+
+def admission_of(request: Request) -> str:
+    """Return the gates that have admitted a request, as a list that is not verified yet."""
+    return request.headers.get(ADMITTED) or admitted.get()
+
+
+class NotDrained(Exception):
+    """Requests are still in progress when the time is over; the message names their routes."""
+
+
+class Gate:
+    """Counts the requests in progress, by route, and knows whether new ones are admitted."""
+
+    def __init__(self, name: str, admissions: Admissions) -> None:
+        self.name = name
+        self._admissions = admissions
+        #: Why requests are refused, None if they are admitted: the open rollout, or empty without one.
+        self.paused: str | None = ""
+        #: The services that the rollout changes; None for all.
+        self.changing: Collection[str] | None = ()
+        #: True if requests are refused also if a paused gate has admitted them.
+        self.is_closed = False
+        self.active = Counter[str]()
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def pause(self, rollout: str, services: Collection[str] | None) -> None:
+        """Refuse new requests, except those that are a part of one which waits for the end of this pause."""
+        self.paused, self.changing, self.is_closed = rollout, services, not rollout
+
+    def close(self) -> None:
+        """Refuse all new requests: every gate of the domain is drained, or has to be."""
+        self.is_closed = True
+
+    def resume(self) -> None:
+        """Admit new requests."""
+        self.paused, self.changing, self.is_closed = None, (), False
+
+    def admits(self, given: str) -> bool:
+        """Return True if a request that these gates have admitted may pass."""
+        if self.paused is None:
+            return True
+        if self.is_closed or not given:
+            return False
+        names = self._admissions.names(given)
+        return bool(names) if self.changing is None else not names.isdisjoint(self.changing)
+
+    @contextmanager
+    def counted(self, route: str, given: str) -> Iterator[str]:
+        """Count a request until the block ends; yield the list of its gates, for the calls that follow."""
+        self.active[route] += 1
+        self.idle.clear()
+        passed = self._admissions.add(given, self.name)
+        token = admitted.set(passed)
+        try:
+            yield passed
+        finally:
+            admitted.reset(token)
+            self._done(route)
+
+    def _done(self, route: str) -> None:
+        self.active[route] -= 1
+        if not self.active[route]:
+            del self.active[route]
+        if not self.active:
+            self.idle.set()
+
+    def reloading(self) -> Problem:
+        """Return the problem of a request that is refused."""
+        if not self.paused:
+            return Problem("reloading", "this node is joining its domain; try again", Retry_After="1")
+        services = ", ".join(sorted(self.changing or ())) or "all services"
+        detail = f"paused for rollout {self.paused}, which changes {services}; try again"
+        return Problem("reloading", detail, Retry_After="1", Bookshelf_Rollout=self.paused)
+
+
+async def carry_admission(
+    endpoint: Endpoint, _template: str, request: Request, path: Mapping[str, str]
+) -> Response:
+    """Return the response of an endpoint, whose own requests carry what has admitted this one.
+
+    It runs around the endpoints of a process whose gates are in another one.
+    """
+    token = admitted.set(request.headers.get(ADMITTED, ""))
+    try:
+        return await endpoint(request, path)
+    finally:
+        admitted.reset(token)
+
+
+class AdmittedTransport:
+    """Sends requests as another transport does, with the gates that have admitted what leads to them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send(self, address: str, port: int, request: Request) -> Response:
+        """Return the response. Raises `Unreachable`, `NoResponse`."""
+        _carry(request)
+        return await self._transport.send(address, port, request)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+
+class AdmittedApi:
+    """The whole HTTP API, whose requests carry the gates that have admitted what leads to them."""
+
+    def __init__(self, api: Handler) -> None:
+        self._api = api
+
+    async def handle(self, request: Request) -> Response:
+        """Return the response. Raises `Unreachable`, `NoResponse`."""
+        _carry(request)
+        return await self._api.handle(request)
+
+
+def _carry(request: Request) -> None:
+    if given := admitted.get():
+        headers = request.headers = CIMultiDict(request.headers)
+        headers[ADMITTED] = given
