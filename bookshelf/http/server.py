@@ -2,11 +2,11 @@
 
 import asyncio
 import errno
-import os
 import socket
 from collections.abc import Iterable
 from ssl import SSLContext
 
+from bookshelf.http.acceptor import Acceptor
 from bookshelf.http.limits import ConnectionLimits, Connections
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
@@ -14,8 +14,6 @@ from bookshelf.http.server_connection import ServerConnection
 
 #: Established connections that may wait to be accepted.
 _BACKLOG = 1024
-#: Iterations of the event loop from a connection in the backlog to one that is counted here.
-_ACCEPT_TURNS = 4
 
 
 class PortTaken(Exception):
@@ -52,6 +50,9 @@ class HttpServer:
         self.port = port
         self._tls = tls
         self.connections = Connections(guard or ConnectionLimits(), cancels=cancels)
+        self._acceptor = Acceptor(
+            lambda: ServerConnection(self._handler, self.connections), tls, self.connections.guard.head_s
+        )
         self._listener: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -63,7 +64,7 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                lambda: ServerConnection(self._handler, self.connections),
+                self._acceptor.protocol,
                 self.host,
                 self.port,
                 backlog=_BACKLOG,
@@ -73,6 +74,7 @@ class HttpServer:
             )
         except OSError as fault:
             raise PortTaken(self.host, self.port, fault) from fault
+        self._acceptor.attach(self._listener)
         self.port = self._listener.sockets[0].getsockname()[1]
         self._watch = loop.create_task(self.connections.watch(), name=f"connections of port {self.port}")
 
@@ -84,20 +86,13 @@ class HttpServer:
         """Accept no more connections, wait up to `drain_s` for requests under way, then close."""
         if self._listener is None:
             return
-        await _accept_waiting(self._listener)
+        self.leave()
+        await self._acceptor.accept_last()
+        self._acceptor.close()
         self._listener.close()
         await self.connections.end(drain_s)
         if self._watch is not None:
             self._watch.cancel()
-
-
-async def _accept_waiting(listener: asyncio.Server) -> None:
-    """Accept the connections that wait in the system: closing the listener would reset them."""
-    for listening in listener.sockets:
-        with socket.socket(fileno=os.dup(listening.fileno())) as same:
-            same.listen(0)  # the system admits no more meanwhile; their clients try again, and are refused
-    for _ in range(_ACCEPT_TURNS):
-        await asyncio.sleep(0)  # sleep: iterations of the loop, in which asyncio accepts all that wait
 
 
 def free_port(host: str = "127.0.0.1") -> int:
