@@ -108,6 +108,8 @@ class Frame:
     counts: Mapping[str, int] = field(default_factory=dict)
     caller: Caller = LOCAL
     sites: frozenset[str] | None = None
+    _page: str = ""
+    _forms: int = 0
 
     def shows(self, link: Link) -> bool:
         """Return True if the caller may open a link, and its site is there."""
@@ -121,9 +123,12 @@ class Frame:
 
     @property
     def key(self) -> str:
-        """A key that no other page has, for the forms of this page."""
+        """A key that no other form has, of this page or another one."""
+        # numbered: a system call for each of many forms would pass the interpreter's lock to other threads
+        self._page = self._page or uuid4().hex[:24]
         self.keyed = True
-        return uuid4().hex
+        self._forms += 1
+        return f"{self._page}{self._forms:08x}"
 
 
 class PageRenderer:
