@@ -3,15 +3,18 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from io import FileIO
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
 
 from bookshelf.media.arriving import ArrivingFiles, in_thread
-from bookshelf.media.port import PIECE, BlobInfo, BlobMissing, check_name
+from bookshelf.media.port import BlobInfo, BlobMissing, check_name
 
 #: The folder of files that are being written.
 UNFINISHED = "tmp"
+#: Bytes that are read at once: few stills are larger. A slow client makes the service hold as many.
+_PIECE = 512 << 10
 
 
 class FolderBlobs:
@@ -34,14 +37,10 @@ class FolderBlobs:
 
     async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
         """Return a blob and its bytes, or a part of them. Raises `BlobFault`, `BlobMissing`, `ValueError`."""
-        place = self._place(name)
         try:
-            file = await in_thread(_open, place)
+            return await in_thread(_open, name, self._place(name), part)
         except FileNotFoundError:
             raise BlobMissing(name) from None
-        about = os.fstat(file.fileno())
-        info = BlobInfo(name, about.st_size, about.st_mtime)
-        return info, _FilePieces(file, range(about.st_size) if part is None else part)
 
     async def stat(self, name: str) -> BlobInfo | None:
         """Return what a blob is; None if there is none. Raises `BlobFault`, `ValueError`."""
@@ -76,8 +75,15 @@ class FolderBlobs:
         return self._path / namespace / digest[:2] / digest[2:4] / name.partition("/")[2]
 
 
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
+def _open(name: str, path: Path, part: range | None) -> "tuple[BlobInfo, _FilePieces]":
+    file = path.open("rb", buffering=0)
+    try:
+        about = os.fstat(file.fileno())
+        pieces = _FilePieces(file, range(about.st_size) if part is None else part)
+    except BaseException:
+        file.close()
+        raise
+    return BlobInfo(name, about.st_size, about.st_mtime), pieces
 
 
 def _publish(file: BinaryIO, path: Path, place: Path) -> None:
@@ -120,26 +126,38 @@ def _flush(folder: Path) -> None:
 
 
 class _FilePieces:
-    """The bytes of a part of a file. The file is closed at the end of the part, or by `aclose`."""
+    """The bytes of a part of a file. The file is closed after its last byte is read, or by `aclose`.
 
-    def __init__(self, file: BinaryIO, part: range) -> None:
+    The first piece is read at once, so that a small file needs its thread once. Raises `OSError`.
+    """
+
+    def __init__(self, file: BinaryIO | FileIO, part: range) -> None:
         self._file = file
         self._left = len(part)
         file.seek(part.start)
+        self._first: bytes | None = self._read()
+
+    def _read(self) -> bytes:
+        piece = self._file.read(min(_PIECE, self._left)) or b""
+        self._left = self._left - len(piece) if piece else 0
+        if not self._left:
+            self._file.close()
+        return piece
 
     def __aiter__(self) -> "_FilePieces":
         return self
 
     async def __anext__(self) -> bytes:
-        piece = b"" if not self._left else await in_thread(self._file.read, min(PIECE, self._left))
-        self._left -= len(piece)
+        piece, self._first = self._first, None
+        if piece is None:
+            piece = await in_thread(self._read) if self._left else b""
         if not piece:
-            self._file.close()
             raise StopAsyncIteration
         return piece
 
     async def aclose(self) -> None:
         """Close the file, whether its bytes were read or not."""
+        self._first, self._left = b"", 0
         self._file.close()
 
 

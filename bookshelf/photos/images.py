@@ -36,6 +36,10 @@ removed_photos = Table("photo_removed", TABLES, Column("photo", TEXT, primary_ke
 _ADD = insert(images)
 _DROP = delete(images).where(images.c.photo == bindparam("row"))
 _MARK = insert(removed_photos)
+# made once: to make a statement takes longer than to run it
+_IMAGE = select(images).where(
+    images.c.photo == bindparam("photo", type_=TEXT), images.c.size == bindparam("size", type_=TEXT)
+)
 
 
 def images_of(event: PhotoAdded) -> Mapping[str, StoredImage]:
@@ -75,7 +79,7 @@ VIEW = View(name="images", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handler
 
 def image_of(db: Any, photo: str, size: str) -> StoredImage | None:  # noqa: ANN401 (the storage's connection)
     """Return the image of a photo in a size; None if the photo is not there."""
-    row = db.execute(select(images).where(images.c.photo == photo, images.c.size == size)).first()
+    row = db.execute(_IMAGE, {"photo": photo, "size": size}).first()
     if row is None:
         return None
     return StoredImage(digest=row.digest, width=row.width, height=row.height, bytes=row.bytes, type=row.type)
