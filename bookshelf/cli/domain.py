@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Settings, load
+from bookshelf.cqrs.service import Service
+from bookshelf.discovery.port import Discovery
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
     from gateway.reload import ReloadableGateway
+
+#: The service that decides on rollouts.
+ROLLOUTS_NAME = "rollouts"
 
 
 def has_domain() -> bool:
@@ -31,6 +36,15 @@ def with_admissions(infrastructure: Infrastructure) -> Infrastructure:
     return replace(infrastructure, transport=transport, api=AdmittedApi(infrastructure.api))
 
 
+def with_checks(service: Service, discovery: Discovery, *, embedded: bool = False) -> Service:
+    """Return the service; the one that runs rollouts checks proposals as the nodes of the domain do."""
+    if service.name != ROLLOUTS_NAME or not has_domain():
+        return service
+    from bookshelf.cli.domain_checks import with_proposal_checks  # noqa: PLC0415 (as below)
+
+    return with_proposal_checks(service, discovery, embedded=embedded)
+
+
 async def join_domain(
     name: str,
     settings: Settings,
@@ -45,14 +59,17 @@ async def join_domain(
     """
     if not has_domain():
         return
-    from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
+    from bookshelf.cli.domain_agent import (  # noqa: PLC0415 (only processes of a domain need it)
+        open_agent,
+        wait_until_member,
+    )
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
     from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
 
     place = NodePlace(host=hosts[0].address, port=hosts[0].port)
     running = None if gateway is None else RunningGateway(*gateway)
     agent = await open_agent(name, place, settings, hosts, AgentPorts.of(infrastructure), stack, running)
-    await agent.joined()
+    await wait_until_member(agent, hosts)
 
 
 async def start_host(

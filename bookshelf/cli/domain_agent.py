@@ -68,7 +68,6 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
     for host in hosts:
         if host.service.name in gates:
             host.api.around = gates[host.service.name].around
-            host.hold = lambda: agent.fault
     if gateway is not None:
         gateway.gateway.hold(lambda: agent.fault)
     await run_agent(agent, place, ports, stack)
@@ -76,6 +75,17 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
         evicting = evict_absent_nodes(machine, ports.discovery, ports.client().send, ports.clock.now)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
     return agent
+
+
+async def wait_until_member(agent: NodeAgent, hosts: Sequence[ServiceHost]) -> None:
+    """Return once the node is a member; from then on its services are ready only while it has a revision.
+
+    Before that they are not registered, or no gateway listens.
+    """
+    await agent.joined()
+    for host in hosts:
+        if not is_never_paused(host):
+            host.hold = lambda: agent.fault
 
 
 def _kinds_of(

@@ -13,7 +13,7 @@ import structlog
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
-from bookshelf.cli.domain import join_domain
+from bookshelf.cli.domain import join_domain, with_checks
 from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
@@ -106,6 +106,7 @@ async def embedded(
         api = LateHandler()
         infrastructure = replace(await make_infrastructure(settings, folder.path, stack, clock), api=api)
         infrastructure = await with_sessions(infrastructure, services, settings, folder.path, stack)
+        services = [with_checks(service, infrastructure.discovery, embedded=True) for service in services]
         hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
-from bookshelf.cli.domain import start_host, with_admissions
+from bookshelf.cli.domain import start_host, with_admissions, with_checks
 from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
@@ -213,6 +213,7 @@ async def begin(
     infrastructure = await make_infrastructure(settings, network, folder.path, stack, find, services)
     infrastructure = with_admissions(infrastructure)
     infrastructure = await with_sessions(infrastructure, [service], settings, folder.path, stack)
+    service = with_checks(service, infrastructure.discovery)
     host = ServiceHost(service, infrastructure, settings.host, settings.port)
     await start_host(host, network.instance.id, settings, infrastructure, stack)
     url = f"http://{host.address}:{host.port}"

@@ -176,10 +176,13 @@ class RolloutHandlers:
 
     def _check_all(self, changes: tuple[ItemChange, ...]) -> None:
         """Raise `Problem` invalid with each file, position, field and nearest name that is wrong."""
-        problems = [str(problem) for change in changes for problem in self._check(change)]
-        if problems:
-            faults = [Fault(problem, pointer="/changes") for problem in problems]
-            raise Problem("invalid", "; ".join(problems), *faults)
+        faults = [
+            Fault(str(problem), pointer=f"/changes/{number}")
+            for number, change in enumerate(changes)
+            for problem in self._check(change)
+        ]
+        if faults:
+            raise Problem("invalid", "; ".join(fault.detail for fault in faults), *faults)
 
     async def _ask(self, ports: HandlerPorts, context: RequestContext, command: Any, key: str | None) -> Any:  # noqa: ANN401
         actor = context.caller.actor
@@ -261,8 +264,16 @@ def _problem(state: RolloutState) -> dict[str, Any]:
     }
 
 
-def with_rollouts(service: Service) -> Service:
-    """Return the service rollouts as a process runs it: with the domain and the limits of its settings."""
+def check_settings_only(change: ItemChange) -> tuple[ItemProblem, ...]:
+    """Return what is wrong with settings; other items are checked by each node when it loads them."""
+    return check_settings(change.content) if (change.kind, change.action) == ("settings", "put") else ()
+
+
+def with_rollouts(service: Service, check: CheckItem = check_settings_only) -> Service:
+    """Return the service rollouts as a process runs it: with the domain and the limits of its settings.
+
+    `check` returns what is wrong with an item that is proposed.
+    """
     settings = load(ClusterSettings, os.environ)
     limits = RolloutLimits(
         notification_wait_s=settings.cluster_notification_wait_ms / 1000,
@@ -272,13 +283,8 @@ def with_rollouts(service: Service) -> Service:
     )
     aggregate = domain_aggregate(limits)
     others = tuple(part for part in service.runs if part.name != aggregate.name)
-    routes = rollout_routes(aggregate, settings.cluster_domain, _problems)
+    routes = rollout_routes(aggregate, settings.cluster_domain, check)
     return replace(service, load=None, runs=(aggregate, *others), serves=(*routes, *service.serves))
-
-
-def _problems(change: ItemChange) -> tuple[ItemProblem, ...]:
-    """Return what is wrong with settings; what only nodes know, like routes, they check when they load."""
-    return check_settings(change.content) if (change.kind, change.action) == ("settings", "put") else ()
 
 
 def rollout_routes(aggregate: Aggregate[Domain], domain: str, check: CheckItem) -> tuple[HandlerRoute, ...]:

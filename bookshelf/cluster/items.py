@@ -1,11 +1,12 @@
 """The kinds of items of a domain, and the checks of those that are one file."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from bookshelf.cluster.toml_text import BadToml, field_problems, loads, nearest, problem_at
+from bookshelf.cluster.toml_text import BadToml, field_problems, loads, nearest, plain_fault, problem_at
 from bookshelf.config import RELOADABLE, SECRETS, STRUCTS, fields_by_setting
 from bookshelf.cqrs.item import ItemChange, ItemProblem, digest_of
 
@@ -71,9 +72,32 @@ def check_gateway(text: str, read: ReadRules) -> tuple[ItemProblem, ...]:
     try:
         read(given)
     except Exception as fault:  # noqa: BLE001 (whatever the reader refuses them with)
-        table = str(fault).partition(":")[0]
-        return (problem_at(text, GATEWAY_FILE, (table,) if table in given else (), str(fault)[:500]),)
+        return (_rules_problem(str(fault), given, text),)
     return ()
+
+
+_AT = re.compile(r" - at `\$((?:\.\w+|\[\d+\])*)`")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_NO_TABLE = re.compile(r"there is no table '(\w+)'")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
+
+
+def _rules_problem(message: str, given: Mapping[str, Any], text: str) -> ItemProblem:
+    """Return the problem that a reader of rules has named, like `TABLE: what - at $.forbid[0].path`."""
+    table, _, what = message.partition(": ")
+    path: tuple[str, ...] = ()
+    if table in given:
+        path, message = (table,), what
+    elif (absent := _NO_TABLE.match(message)) is not None and absent[1] in given:
+        table = absent[1]
+        path = (table,)
+    if (at := _AT.search(message)) is not None:
+        path += tuple(name or number for name, number in _STEP.findall(at[1]))
+    elif path and isinstance(given[table], list):
+        path += ("0",)
+    if (unknown := _UNKNOWN.search(message)) is not None:
+        return problem_at(text, GATEWAY_FILE, (*path, unknown[1]), "does not exist")
+    return problem_at(text, GATEWAY_FILE, path, plain_fault(message)[:500])
 
 
 def read_rules(text: str) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from msgspec import Meta
 from bookshelf.cluster.toml_text import BadToml, field_problems, loads, nearest, problem_at
 from bookshelf.cqrs.item import ItemProblem
 
-_Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$(?!\n)")]
+_Rate = Annotated[
+    str, Meta(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$(?!\n)", examples=["10/second", "10/minute"])
+]
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 _Scope = Annotated[str, Meta(pattern=r"^[a-z0-9:._-]{1,100}$(?!\n)")]
 _Line = Annotated[

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +15,7 @@ Path = tuple[str, ...]
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$(?!\n)")
 _AT_END = re.compile(r" \(at end of document\)$(?!\n)")
 _HEADER = re.compile(r"\s*\[(?!\[)(.+)\]\s*(#.*)?")
+_ARRAY = re.compile(r"\s*\[\[(.+)\]\]\s*(#.*)?")
 #: The name of a setting, of a field or of a route that is repeated in a message.
 _LONGEST = 100
 
@@ -55,7 +57,8 @@ def _syntax(message: str, text: str, file: str) -> ItemProblem:
 def position_of(text: str, path: Path) -> tuple[int, int]:
     """Return line and column, from 1, of the field with this path; (0, 0) if they cannot be found.
 
-    The field of an inline table has the position of that table. The text must be TOML.
+    The field of an inline table has the position of that table; in an array of tables, the number of a table,
+    from 0, is a part of the path. The text must be TOML.
     """
     best, found = 0, (0, 0)
     for number, column, named in _named(text):
@@ -68,9 +71,15 @@ def position_of(text: str, path: Path) -> tuple[int, int]:
 def _named(text: str) -> Iterator[tuple[int, int, Path]]:
     """Yield line, column and path of everything that looks like a table's header or a field."""
     table: Path = ()
+    arrays = Counter[Path]()
     for number, line in enumerate(text.splitlines(), 1):
         column = len(line) - len(line.lstrip()) + 1
-        if (header := _HEADER.fullmatch(line)) is not None:
+        if (array := _ARRAY.fullmatch(line)) is not None:
+            if (keys := _keys(array[1])) is not None:
+                table = (*keys, str(arrays[keys]))
+                arrays[keys] += 1
+                yield number, column, table
+        elif (header := _HEADER.fullmatch(line)) is not None:
             if (keys := _keys(header[1])) is not None:
                 table = keys
                 yield number, column, table
@@ -137,6 +146,23 @@ def field_problems(
         try:
             msgspec.convert(value, kinds[name])
         except msgspec.ValidationError as fault:
-            what = str(fault).partition(" - at `$")[0].replace("Expected", "must be").replace("`", "")
-            found.append(problem_at(text, file, path, what))
+            found.append(problem_at(text, file, path, plain_fault(str(fault), kinds[name])))
     return found
+
+
+def plain_fault(message: str, kind: Any = None) -> str:  # noqa: ANN401 (a type, as msgspec takes it)
+    """Return what is wrong with a value, as msgspec has it, with the values that its type allows."""
+    if message.startswith("Invalid enum value") or "matching regex" in message:
+        message = _allowed(kind) or message
+    return message.partition(" - at `$")[0].replace("Expected", "must be").replace("`", "")
+
+
+def _allowed(kind: Any) -> str:  # noqa: ANN401 (a type, as msgspec takes it)
+    """Return what values a type allows, if it lists them or has an example; an empty text if not."""
+    info = msgspec.inspect.type_info(kind)
+    for one in info.types if isinstance(info, msgspec.inspect.UnionType) else (info,):
+        if isinstance(one, msgspec.inspect.LiteralType):
+            return f"must be one of {', '.join(map(str, one.values))}"
+        if isinstance(one, msgspec.inspect.Metadata) and one.extra_json_schema:
+            return f"must be like {' or '.join(one.extra_json_schema.get('examples', ()))}"
+    return ""

@@ -106,8 +106,39 @@ async def test_what_is_not_valid_is_refused(node: Administered, tmp_path: Path) 
     policy = tmp_path / "bad.toml"
     policy.write_text('[route."POST /boks"]\nstate = "closed"\n')
     code, text = await node.run("apply-policy", "newbook", str(policy))
-    assert (code, "POST /books" in text) == (3, True), text
+    assert (code, "policies/newbook.toml:1:1" in text, "POST /books" in text) == (2, True, True), text
+    (node.repository / "config.toml").unlink()
+    (node.repository / "gateway.toml").write_text('[[forbid]]\npth = "/x"\n')
+    code, text = await node.run("reload-config")
+    assert (code, "gateway.toml:2:1: forbid.0.pth does not exist" in text) == (2, True), text
     assert (await node.run("load", "A"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"kind": "package", "name": "counters", "digest": "0" * 64}, "the embedded log has one process"),
+        (
+            {"kind": "policy", "name": "newbok", "content": ""},
+            "there is no service newbok; did you mean newbook?",
+        ),
+        ({"kind": "policy", "name": "newbook", "content": 'state = "opn"'}, "one of closed, open, read-only"),
+        (
+            {"kind": "gateway", "content": "[limits]\nrequests = 0\n"},
+            "gateway.toml:2:1: limits.requests must be",
+        ),
+        ({"kind": "settings", "content": 'log_level = "loud"\n'}, "log_level must be one of"),
+    ],
+)
+async def test_what_no_node_can_load_opens_no_rollout(
+    node: Administered, change: dict[str, str], detail: str
+) -> None:
+    client = Client(node.shelf.url, "/bookshelf")
+    right = {"kind": "settings", "content": "gateway_compress = true\n"}
+    reply = await asyncio.to_thread(client.post, "/cluster/rollouts", {"changes": [right, change]})
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/changes/1")
+    assert detail in reply.json["detail"]
+    assert (await asyncio.to_thread(client.get, "/cluster/status")).json["rollout"] == ""
 
 
 async def test_a_node_that_does_not_run_gives_no_result(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_is_added_is_listed_and_verified(folder: Path, tmp_path: Path) -> N
         ("config.toml", b"port = 5\n", "config.toml:1:1: port is read once"),
         ("config.toml", b"\xff", "is not UTF-8"),
         ("gateway.toml", b"[limit]\n", "there is no table 'limit'"),
-        ("gateway.toml", b'[limits]\nrate = "often"\n', "limits: "),
+        ("gateway.toml", b'[limits]\nrate = "often"\n', "gateway.toml:1:1: limits "),
         ("newbok.toml", b"", "there is no service newbok; did you mean newbook?"),
         ("newbook.toml", b'[route."POST /book"]\n', "did you mean POST /books?"),
         ("x.pack", b"x", "x.pack: the archive is damaged"),

@@ -8,6 +8,7 @@ from bookshelf.cluster.items import check_digest, check_gateway, check_settings,
 from bookshelf.cluster.toml_text import position_of
 from bookshelf.config import RELOADABLE, SECRETS
 from bookshelf.cqrs.item import CONTENT_BYTES, ItemChange, ItemProblem, digest_of
+from gateway.options import check_rules
 from gateway.routing.rules import parse
 
 
@@ -85,7 +86,7 @@ def test_too_much_content_is_refused() -> None:
 def test_the_rules_are_checked_by_the_gateway_s_own_reader() -> None:
     assert check_gateway('[[forbid]]\npath = "/books/*"\n', parse) == ()
     (problem,) = check_gateway('[allow]\n"*" = ["/"]\n[[forbid]]\npath = "books"\n', parse)
-    assert "forbid" in problem.detail
+    assert problem.field == "forbid.0"
     assert "'books'" in problem.detail
 
 
@@ -126,3 +127,22 @@ def test_any_text_is_answered_and_never_fails(text: str) -> None:
 
 def test_deep_nesting_is_refused() -> None:
     assert check_settings("a = " + "[" * 5000 + "]" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[[forbd]]\npath = "/x"\n', "gateway.toml:1:1: forbd.0 there is no table 'forbd', only "),
+        ('[[forbid]]\npath = "/x"\n\n[[forbid]]\npth = 3\n', "gateway.toml:5:1: forbid.1.pth does not exist"),
+        (
+            '[[forbid]]\npath = "/x"\n[[forbid]]\n  path = 3\n',
+            "gateway.toml:4:3: forbid.1.path must be ",
+        ),
+        ("[limits]\nrequests = 0\n", "gateway.toml:2:1: limits.requests must be int >= 1"),
+        ("[[primary]]\ngroup = 5\n", "gateway.toml:2:1: primary.0.group must be str, got int"),
+        ('[limits]\nrate = "often"\n', "gateway.toml:1:1: limits "),
+    ],
+)
+def test_a_problem_of_rules_has_its_place_and_what_is_allowed(text: str, problem: str) -> None:
+    [found] = check_gateway(text, check_rules)
+    assert str(found).startswith(problem)
