@@ -64,6 +64,9 @@ class Owners:
         self.clock = clock or FixedClock()
         self._hosts: list[AggregateHost] = []
         self.states: list[StateCache] = []
+        #: Not set while a rollout pauses the service.
+        self.resumed = asyncio.Event()
+        self.resumed.set()
 
     def make(self, aggregate: Aggregate[Any] = TALLY) -> AggregateHost:
         """Return a host that has not started."""
@@ -73,7 +76,9 @@ class Owners:
             self.states.append(StateCache(aggregate, store, self._executor, self._capacity))
             return self.states[-1]
 
-        means = OwnerDependencies(self.log, CountedIds(), self.clock, owner_meters(), self._append_s)
+        means = OwnerDependencies(
+            *(self.log, CountedIds(), self.clock, owner_meters(), self._append_s), resumed=self.resumed
+        )
         host = AggregateHost(aggregate, means, states)
         self._hosts.append(host)
         return host

@@ -47,6 +47,20 @@ async def test_a_deadline_is_carried_out_at_its_time_and_not_before(
     await all_rang(log, "a", "b")
 
 
+async def test_a_deadline_that_comes_in_a_pause_is_carried_out_after_it(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a", HOUR)
+    owners.resumed.clear()
+    clock.move(2 * HOUR)
+    for number in range(10):  # commands are carried out meanwhile
+        await timed(host, f"b{number}", 9 * HOUR)
+    assert await rung(log) == {}
+    owners.resumed.set()
+    await all_rang(log, "a")
+
+
 async def test_events_of_a_deadline_name_it(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
     host = await owners.host(TIMER)
     await timed(host, "a")

@@ -119,6 +119,22 @@ async def test_a_stream_sends_the_answer_at_once_and_again_when_it_differs(shelf
     await stream.close()
 
 
+async def test_a_stream_has_a_message_about_a_pause_and_goes_on(shelf: Shelf) -> None:
+    served = endpoint(shelf, STATE)
+    stream = await opened(served)
+    assert await stream.data() == []
+    served.note_pause("")  # a node that joins has no rollout
+    served.note_pause("r1")
+    assert await stream.next() == b'event: reloading\ndata: {"rollout":"r1"}\n\n'
+    await shelf.add()
+    assert await stream.data() == ["Dune"]
+    served.note_pause(None)
+    assert await stream.next() == b"event: resumed\ndata: {}\n\n"
+    await shelf.add(title="Emma")
+    assert await stream.data() == ["Dune", "Emma"]
+    await stream.close()
+
+
 async def test_a_stream_of_events_begins_at_the_present_and_continues_after_the_last_message(
     shelf: Shelf,
 ) -> None:
