@@ -4,7 +4,7 @@ The offsets of unreadable records are an immutable tree of which a change copies
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from sys import getsizeof
@@ -179,6 +179,8 @@ _DONE_BYTES = 500
 _ORIGIN_BYTES = 200
 #: Bytes that a value takes in memory beside its contents, estimated.
 _VALUE_BYTES = 64
+#: Values without contents of their own, and texts.
+_FLAT, _TEXT = frozenset({bool, int, float}), {str}
 
 
 def memory_of(snapshot: AggregateSnapshot[Any]) -> int:
@@ -198,10 +200,18 @@ def _size(value: Any) -> int:  # noqa: ANN401 (whatever a state is made of)
     if isinstance(value, msgspec.Struct):
         return _VALUE_BYTES + sum(_size(getattr(value, name)) for name in value.__struct_fields__)
     if isinstance(value, Mapping):
-        return _VALUE_BYTES + sum(_size(key) + _size(item) for key, item in value.items())
+        return _VALUE_BYTES + _sizes(value) + _sizes(value.values())
     if isinstance(value, list | tuple | AbstractSet):
-        return _VALUE_BYTES + sum(_size(item) for item in value)
+        return _VALUE_BYTES + _sizes(value)
     return _VALUE_BYTES
+
+
+def _sizes(values: Collection[Any]) -> int:
+    """Return the sizes of values together; at once if all are texts or numbers, because there can be many."""
+    kinds = set(map(type, values))
+    if kinds <= _FLAT:
+        return _VALUE_BYTES * len(values)
+    return sum(map(getsizeof, values)) if kinds == _TEXT else sum(map(_size, values))
 
 
 class SnapshotFold:

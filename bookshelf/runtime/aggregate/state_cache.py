@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.parent import is_child, parent_of
+from bookshelf.runtime.aggregate.key_filter import KeyFilter
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
 from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore, Unsaved
 from bookshelf.storage.port import TableSetCorrupt
@@ -23,6 +24,8 @@ T = TypeVar("T")
 COMMAND_MEMORY_H = 24.0
 #: Bytes of memory for the states of all partitions of a host together.
 CACHE_BYTES = 32 << 20
+#: Keys that the filter is given beside a look-up.
+_FILLED_AT_ONCE = 5000
 #: The format of stored snapshots; a store of another format is rebuilt from the log.
 _FORMAT = "4"
 _logger = structlog.get_logger(__name__)
@@ -66,7 +69,8 @@ class StateCache:
 
     Snapshots that changed since the last flush stay in memory whatever their age; the owner flushes when
     `full` is True: when those changed amount to a quarter of either limit. While all snapshots fit in memory
-    (`_complete`), a miss is a new aggregate and needs no look-up.
+    (`_complete`), a miss is a new aggregate and needs no look-up. Later most of them need none, because a
+    filter has all stored keys: after a start it is filled beside the look-ups, and counts once it has all.
     """
 
     def __init__(
@@ -101,6 +105,9 @@ class StateCache:
         self.saved = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
+        self._filter = KeyFilter()
+        #: The last key that the filter was given from the store; None once it has all.
+        self._filled: str | None = ""
         self._damaged = False
         #: Set before `open` if the keys are to be found by a text from their snapshots.
         self.index: StateIndex | None = None
@@ -121,12 +128,14 @@ class StateCache:
         made_by = f"{source}/{_form(self._aggregate, self.index)}"  # states of another form cannot be used
         offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
+        self._filled = None if self._complete else ""
         return offset, self._store.mark
 
     async def reset(self) -> None:
         """Empty the store, because the log does not have the offset of its states."""
         await self._in_thread(self._store.reset)
         self._complete = True
+        self._filter, self._filled = KeyFilter(), None
 
     async def load(self, keys: Collection[str]) -> None:
         """Load the snapshots of these keys; they stay in memory until the caller next awaits.
@@ -140,7 +149,8 @@ class StateCache:
             if self._complete:
                 self._cache.update((key, self._forms.empty(key)) for key in missing)
                 return
-            stored = await self._load_stored(missing)
+            sought = self._maybe_stored(missing)
+            stored = await self._load_stored(sought) if sought else {}
             for key in missing:
                 if not self._here(key):
                     snapshot = stored.get(key)
@@ -157,13 +167,26 @@ class StateCache:
         self._cache[key] = snapshot
         self._cache.move_to_end(key)
 
+    def _maybe_stored(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return those of the keys that the store may have."""
+        return keys if self._filled is not None else [key for key in keys if key in self._filter]
+
     async def _load_stored(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
-        stored = await self._read_store(partial(self._store.load, keys))
+        stored = await self._read_store(partial(self._look_up, keys))
         try:
             return {key: self._forms.decoded(key, value) for key, value in stored.items()}
         except msgspec.MsgspecError:
             self._damaged = True
             raise
+
+    def _look_up(self, keys: Collection[str]) -> dict[str, bytes]:
+        """Look keys up in the store, and give the filter some more of its keys. Raises `TableSetCorrupt`."""
+        after = self._filled
+        if after is not None:
+            some = self._store.keys(after, _FILLED_AT_ONCE)
+            self._filter.add(some)
+            self._filled = some[-1] if len(some) == _FILLED_AT_ONCE else None
+        return self._store.load(keys)
 
     async def _read_store(self, work: Callable[[], T]) -> T:
         """Read the store. One that is damaged, or of another release, is rebuilt by the next start."""
@@ -258,6 +281,7 @@ class StateCache:
         self, changed: dict[str, AggregateSnapshot[Any]], offset: int, mark: str, spilled: Spilled
     ) -> dict[str, int]:
         """Write the changed snapshots to the store; return the bytes that each takes in memory."""
+        self._filter.add(changed)  # before they are stored: the filter has whatever the store has
         values = {key: self._encode(snapshot) for key, snapshot in changed.items()}
         entries = NO_ENTRIES
         if self.index is not None:

@@ -24,6 +24,7 @@ CREATE INDEX IF NOT EXISTS command_at ON command (at);
 """
 _RECALL = "SELECT id, hash, version, off, at, change FROM command WHERE key = ? AND id = ?"
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
+_KEYS = "SELECT key FROM held WHERE key > ? ORDER BY key LIMIT ?"
 _FIRST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
 #: The text in the index by key; None for a key that has none.
@@ -62,6 +63,9 @@ class StateStore(Protocol):
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are stored. Raises `TableSetCorrupt`."""
+
+    def keys(self, after: str, most: int) -> list[str]:
+        """Return up to `most` stored keys after this one, in order. Raises `TableSetCorrupt`."""
 
     def first(self, most: int) -> dict[str, str]:
         """Return the first `most` keys of the index with their texts, in order. Raises `TableSetCorrupt`."""
@@ -103,6 +107,10 @@ class MemoryStateStore:
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are stored."""
         return {key: self._values[key] for key in keys if key in self._values}
+
+    def keys(self, after: str, most: int) -> list[str]:
+        """Return the stored keys after this one."""
+        return sorted(key for key in self._values if key > after)[:most]
 
     def first(self, most: int) -> dict[str, str]:
         """Return the first keys of the index."""
@@ -190,6 +198,13 @@ class SqliteStateStore:
         except sqlite3.DatabaseError as fault:
             raise _damaged(fault) from fault
         return dict(row for row in rows if row is not None)
+
+    def keys(self, after: str, most: int) -> list[str]:
+        """Return the stored keys after this one."""
+        try:
+            return [key for (key,) in self._db.execute(_KEYS, (after, most))]
+        except sqlite3.DatabaseError as fault:
+            raise _damaged(fault) from fault
 
     def first(self, most: int) -> dict[str, str]:
         """Return the first keys of the index."""

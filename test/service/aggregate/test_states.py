@@ -133,27 +133,67 @@ async def test_a_batch_larger_than_the_memory_is_held_while_it_is_worked_on() ->
         assert found.get(key) == AggregateSnapshot(Tally())
 
 
+class CountedStore(MemoryStateStore):
+    """A store that notes which keys were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def load(self, keys: Iterable[str]) -> dict[str, bytes]:
+        self.asked += keys
+        return super().load(keys)
+
+
+async def filled(store: MemoryStateStore) -> None:
+    """Store a snapshot of each key."""
+    found = await states(store)
+    for number, key in enumerate(KEYS):
+        await found.load([key])
+        found.put(key, snapshot(number))
+        await found.flush(number + 1)
+
+
+async def test_new_keys_are_not_looked_up_although_others_are_stored() -> None:
+    store = CountedStore()
+    await filled(store)
+    assert len(store.asked) < len(KEYS) // 10  # a few keys look like stored ones
+
+
+async def test_after_a_start_every_stored_key_is_found_and_new_ones_are_soon_not_looked_up() -> None:
+    store = CountedStore()
+    await filled(store)
+    found = await states(store)
+    for number, key in enumerate(KEYS):
+        await found.load([key, f"other-{number}"])
+        assert found.get(key) == snapshot(number)
+        assert found.get(f"other-{number}") == AggregateSnapshot(Tally())
+    assert sum(key.startswith("other") for key in store.asked) < len(KEYS) // 10
+
+
+async def test_after_a_reset_no_key_is_looked_up() -> None:
+    store = CountedStore()
+    await filled(store)
+    found = await states(store)
+    await found.reset()
+    store.asked.clear()
+    await found.load(KEYS)
+    assert store.asked == []
+
+
 async def test_the_least_recently_used_snapshot_is_evicted_first() -> None:
-    asked: list[str] = []
-
-    class Asked(MemoryStateStore):
-        def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-            wanted = list(keys)
-            asked.extend(wanted)
-            return super().load(wanted)
-
-    store = Asked()
-    store.save({"old": b""}, 1)
+    store = CountedStore()
+    await filled(store)
     found = await states(store)
     await found.load(KEYS[:CAPACITY])
     found.get(KEYS[0])
     await found.load(["another"])
     await found.load(["one more"])
-    asked.clear()
+    store.asked.clear()
     await found.load([KEYS[0]])
-    assert asked == []
+    assert store.asked == []
     await found.load([KEYS[1]])
-    assert asked == [KEYS[1]]
+    assert store.asked == [KEYS[1]]
 
 
 async def test_a_thousand_aggregates_work_in_a_cache_of_ten(
