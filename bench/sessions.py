@@ -13,6 +13,7 @@ import msgspec
 
 from bench.in_process import open_infrastructure
 from bench.measurement import BenchFault, Measurement, Plan, Sample
+from bookshelf.cli.command import collect_rarely
 from bookshelf.cluster.services import CLUSTER_SERVICES
 from bookshelf.cluster.session_events import TOPIC, ClientSessionChanged, ClientSessionOpened
 from bookshelf.cluster.session_parts import PARTS
@@ -202,6 +203,7 @@ async def _copies(infrastructure: Infrastructure, folder: Path) -> tuple[float, 
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
+    collect_rarely()  # as every process of the program does
     async with open_infrastructure(folder / "filled") as infrastructure:
         joined_s, added_mib = await _copies(infrastructure, folder / "joiner")
     async with (

@@ -44,7 +44,7 @@ class Catalogue:
         self.upcasts = upcasts
         self._read_as: dict[str, type[Event]] = {event.TYPE: event for event in events}
         self._read_as |= {old.retired: old.becomes for old in upcasts}
-        self._share = lru_cache(maxsize=_SHARED)(self._read)
+        self._share = lru_cache(maxsize=_SHARED)(self.read_alone)
         self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
         self._upcast = frozenset(old.retired for old in upcasts)
         self._decoders.update({old.retired: _lifter(old) for old in upcasts})
@@ -81,9 +81,10 @@ class Catalogue:
 
         All owners and views of one process that follow the log closely share the work.
         """
-        return self._share(value) if len(value) <= _SHARED_BYTES else self._read(value)
+        return self._share(value) if len(value) <= _SHARED_BYTES else self.read_alone(value)
 
-    def _read(self, value: bytes) -> DecodedValue:
+    def read_alone(self, value: bytes) -> DecodedValue:
+        """Decode as `read` does, for a reader that is far behind all others: nothing is shared."""
         envelope = decode_envelope(value)
         return envelope, self.decode(envelope.type, bytes(envelope.data))
 

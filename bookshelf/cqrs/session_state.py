@@ -6,6 +6,7 @@ are what the session's owner is asked to write, with the versions of all that th
 
 import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -67,6 +68,7 @@ class Differences(msgspec.Struct, frozen=True):
         return bool(self.set or self.drop)
 
 
+@lru_cache(maxsize=1024)
 def scope_of(full_key: str) -> str:
     """Return the beginning of a full key that its level has: `service/NAME/`, `group/NAME/` or `shared/`."""
     level, _, rest = full_key.partition("/")
@@ -86,10 +88,13 @@ def changed_content(
     content: SessionContent, setting: Mapping[str, str], dropping: Sequence[str]
 ) -> SessionContent:
     """Return the content after one more change, which sets some values (JSON) and drops some keys."""
-    n = content.n + 1
-    values = {key: value for key, value in content.values.items() if key not in dropping}
-    values.update({key: StoredValue(n, text) for key, text in setting.items()})
-    scopes = {**content.scopes, **dict.fromkeys(map(scope_of, [*setting, *dropping]), n)}
+    n, values, scopes = content.n + 1, {**content.values}, {**content.scopes}
+    for key in dropping:
+        values.pop(key, None)
+        scopes[scope_of(key)] = n
+    for key, text in setting.items():
+        values[key] = StoredValue(n, text)
+        scopes[scope_of(key)] = n
     return SessionContent(n, values, scopes)
 
 

@@ -10,10 +10,11 @@ from typing import NamedTuple, Protocol
 from bookshelf.runtime.aggregate.snapshot import CompletedCommand
 from bookshelf.storage.port import TableSetCorrupt
 
-#: `held` has the snapshots and `due` the index: their names are from the first release.
+#: `held` has the snapshots and `due` the index: their names are from the first release. `held` has row ids:
+#: in a tree ordered by keys, snapshots of 1 KB took five times as long to write, and three times the disk.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
 CREATE TABLE IF NOT EXISTS command (
