@@ -1,6 +1,7 @@
 """Third-party programs, if installed: the proxies nginx and HAProxy, and the load generator wrk."""
 
 import asyncio
+import os
 import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE
@@ -57,8 +58,13 @@ _FAILURE = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
 
 
 def found(name: str) -> str | None:
-    """Return the path of a program; None if missing. Debian has those of servers outside the PATH."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    """Return the path of a program; None if missing.
+
+    Debian has those of servers outside the PATH; `make parts` puts Consul into the cache.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    fetched = cache / "bookshelf" / "consul" / "root" / "usr" / "bin"
+    return shutil.which(name) or shutil.which(name, path=f"/usr/sbin:/usr/local/sbin:{fetched}")
 
 
 def nginx(folder: Path, port: int, upstream: int) -> list[str] | None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from bench.accounts import ACCOUNTS
+from bench.cluster import CLUSTER
 from bench.commands import COMMANDS
 from bench.events import LOG
 from bench.figures import short, together
@@ -42,7 +43,7 @@ from bookshelf.config import missing_extra
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
     *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, TIMELINES, GATEWAY),
-    *(SESSIONS, PRIMARY, SOAK),
+    *(SESSIONS, CLUSTER, PRIMARY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

@@ -82,7 +82,7 @@ async def worked_through(log: FaultyLog) -> None:
         moved = [await log.consumed(ORDERED.name, topic, partition) for partition in range(len(ends))]
         return all(there >= end for there, end in zip(moved, ends, strict=True))
 
-    await eventually(all_consumed, "all orders are worked through")
+    await eventually(all_consumed, "all orders are worked through", 60.0)
 
 
 async def newest(log: Log, partition: int) -> int:

@@ -54,7 +54,7 @@ async def test_a_fenced_owner_reads_to_the_end_before_it_decides_again(
 
 @pytest.mark.parametrize("fault", [hangs, lands_and_hangs])
 async def test_an_append_without_an_answer_is_an_unknown_outcome(log: FaultyLog, fault: Fault) -> None:
-    async with Owners(log, append_s=0.01) as owners:
+    async with Owners(log, append_s=1.0) as owners:
         host = await owners.host()
         log.appends.append(fault)
         assert (await count(host, "a", 5)).state.sum == 5
