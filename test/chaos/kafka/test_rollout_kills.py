@@ -168,10 +168,9 @@ class KillableSystem:
     def is_complete(self) -> bool:
         """Return True if no rollout is open and all nodes are members."""
         status = self.status()
-        found = status.get("nodes", ())
-        assert isinstance(found, list | tuple)
-        there = str(found)
-        return status.get("rollout") == "" and all(name in there for name in (*NODES, "gateway-1"))
+        there = status.get("nodes", ())
+        assert isinstance(there, list | tuple)
+        return status.get("rollout") == "" and self.fleet.members.keys() == set(there)
 
     def open_all(self) -> None:
         """Have both nodes admit new books."""
