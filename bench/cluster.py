@@ -118,7 +118,7 @@ class _DomainMember:
         await self.agent.joined()
 
     async def serves(self, content: str) -> None:
-        # what is measured is looked at often, and one node at a time: nothing tells of an assignment
+        # what is measured is looked at often, and one node at a time: an assignment causes no event
         while self.setting.content != content or self.gate.paused is not None:  # noqa: ASYNC110 (as above)
             await asyncio.sleep(_LOOK_S)
 

@@ -26,7 +26,7 @@ _OK = 200
 
 
 class Watched:
-    """Counts who has a value."""
+    """Counts the watchers that have a value."""
 
     def __init__(self, watchers: int) -> None:
         self._watchers = watchers

@@ -1,4 +1,4 @@
-"""`python -m support.killed_member FILE run SERVICE ...`: the program, which can be told where it dies.
+"""`python -m support.killed_member FILE run SERVICE ...`: the program, which dies where a file has it.
 
 FILE has the words ACTION POINT SIGNAL TEXT. ACTION: `append` or `read` of a record of the topic `cluster`
 that contains TEXT; POINT: `before` or `after` it; SIGNAL: the signal that the process then sends to itself.
@@ -70,14 +70,14 @@ def obey(orders: Orders) -> None:
         opened = await open_writer(log, name, topic, partition)
         return ObedientWriter(opened, orders) if topic == TOPIC else opened
 
-    async def taken(tail: KafkaTail, most: int) -> Sequence[Record]:
-        if orders.reached("read", "after", read.pop(id(tail), [])):
+    async def taken(self: KafkaTail, most: int) -> Sequence[Record]:
+        if orders.reached("read", "after", read.pop(id(self), [])):
             orders.carry_out()
-        records = await take(tail, most)
+        records = await take(self, most)
         values = [record.value for record in records if record.topic == TOPIC]
         if orders.reached("read", "before", values):
             orders.carry_out()
-        read[id(tail)] = values
+        read[id(self)] = values
         return records
 
     KafkaLog.writer = writer  # type: ignore[method-assign, assignment]
