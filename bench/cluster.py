@@ -32,6 +32,7 @@ from bookshelf.log.port import NewRecord
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
+from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import AppliedItem, Undo
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
@@ -100,13 +101,19 @@ class _DomainMember:
         )
         address = f"http://{self.instance.address}:{self.instance.port}"
         self.machine = DomainNode(self.name, ports.ids.new(), address, ["counter"], "1")
-        self.gate = ServiceGate("counter", PolicyGate(ports.callers), self.machine.revision_of)
+        policy, admissions = PolicyGate(ports.callers), Admissions(b"bench")
+        self.gate = ServiceGate("counter", policy, self.machine.revision_of, admissions)
         self.client = DomainClient(
             ports.discovery, ports.transport, ports.callers, _ROLLOUTS.tags, AGENT_COMMANDS
         )
         self.agent = NodeAgent(
-            *("bench", self.machine, ports.log, {"settings": self.setting}),
-            *(Pause({"counter": self.gate}), self.client.send, ports.clock.now),
+            "bench",
+            self.machine,
+            ports.log,
+            {"settings": self.setting},
+            Pause({"counter": self.gate}),
+            self.client.send,
+            ports.clock.now,
             drain_s=5.0,
             contact_s=22.0,
         )

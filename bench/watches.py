@@ -133,7 +133,7 @@ async def delays(name: str, program: str, watchers: int, folder: Path) -> dict[s
 
     connector, timeout = TCPConnector(limit=0), ClientTimeout(total=None)
     async with ClientSession(connector=connector, timeout=timeout) as session:
-        server = {"consul watch": _Consul, "etcd watch": _Etcd}[name](session)
+        server = _Consul(session) if name == "consul watch" else _Etcd(session)
         async with _running(server.command(program, folder)):
             await _until_answered(lambda: server.put("0"))
             return await _measured(server, watchers)

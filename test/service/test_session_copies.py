@@ -1,9 +1,10 @@
 """The copies of sessions that a node keeps: faults of the log, restarts, and another log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from support.faulty import FaultyLog
@@ -54,7 +55,7 @@ def shared(number: int) -> NewRecord:
 
 
 class BreakingTail:
-    """A tail of which the next read fails if its log says so."""
+    """A tail of which the next read fails if its log is set to."""
 
     def __init__(self, log: "BreakingLog", tail: Tail) -> None:
         self._log = log
@@ -92,7 +93,7 @@ class Stores:
 
     stores: dict[str, MemoryStateStore] = field(default_factory=dict)
 
-    def made(self, aggregate: Aggregate[object], _partition: int) -> StateCache:
+    def made(self, aggregate: Aggregate[Any], _partition: int) -> StateCache:
         store = self.stores.setdefault(aggregate.name, MemoryStateStore())
         return StateCache(aggregate, store, None, capacity=4)
 
@@ -122,7 +123,7 @@ class Copies:
 
 
 @pytest.fixture
-def copies() -> Iterator[Copies]:
+def copies() -> Copies:
     return Copies()
 
 

@@ -54,7 +54,7 @@ CASES = list(product(STAGES, ("owner", "node"), ("before", "after")))
 
 
 class SeenRevision(NamedTuple):
-    """One answer: when it was asked for and given (monotonic seconds), by whom, and the revision."""
+    """One answer: when it was asked for and given (monotonic seconds), of which process, and the revision."""
 
     asked: float
     given: float
