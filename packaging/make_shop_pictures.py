@@ -3,66 +3,12 @@
 Look at each before it is committed.
 """
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
 
-import msgspec
-from make_pictures import FOLDER, MOST, write_picture
-from playwright.sync_api import Browser, Page, sync_playwright
-
-_PROGRAM = (sys.executable, "-m", "bookshelf")
-_WIDE, _PHONE = (1280, 900), (390, 844)
-
-
-class Shop(NamedTuple):
-    """A running shop: its address, and the people that can sign in."""
-
-    url: str
-    people: Mapping[str, Mapping[str, str]]
-
-
-@contextmanager
-def _shop(data: Path) -> Iterator[Shop]:
-    made = subprocess.run(  # noqa: S603 (our own program)
-        [*_PROGRAM, "demo", "shop", "--json", "--data", data], check=True, capture_output=True
-    )
-    people: dict[str, Any] = msgspec.json.decode(made.stdout)
-    command = [*_PROGRAM, "up", "--data", str(data), "--port", "0", "--service-ports", "auto"]
-    env = {**os.environ, "BOOKSHELF_ACCOUNTS": "on"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as up:  # noqa: S603 (as above)
-        assert up.stdout is not None  # noqa: S101 (it is a pipe)
-        url = up.stdout.readline().split()[-1].rstrip("/")
-        try:
-            yield Shop(url, people)
-        finally:
-            up.terminate()
-
-
-def _signed_in(
-    browser: Browser, shop: Shop, person: str, size: tuple[int, int], theme: str = "light"
-) -> Page:
-    """Return a page of a person that has signed in."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme="dark" if theme == "dark" else "light",
-        device_scale_factor=2 if size == _PHONE else 1,
-        locale="en-GB",
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto(f"{shop.url}/account/sign-in?next=/shop")
-    page.locator("input[name=login]").fill(shop.people[person]["login"])
-    page.locator("input[type=password]").fill(shop.people[person]["password"])
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="The bookshop.").wait_for()
-    return page
+from demo_site import PHONE, DemoSite, chromium, demo_site
+from make_pictures import MOST, write_picture
+from playwright.sync_api import Browser, Page
 
 
 def _take(page: Page, name: str) -> None:
@@ -83,9 +29,9 @@ def _answer(page: Page, card: str) -> None:
     page.get_by_role("heading", name="Is everything right?").wait_for()
 
 
-def _take_customer(browser: Browser, shop: Shop) -> None:
+def _take_customer(browser: Browser, shop: DemoSite) -> None:
     """Take a purchase: the shop, a book, the cart, the summary, the order, its invoice."""
-    page = _signed_in(browser, shop, "customer", _WIDE)
+    page = shop.signed_in(browser, "customer")
     _take(page, "shop")
     page.goto(f"{shop.url}/shop/search?q=dune")
     page.get_by_role("link", name="Dune").first.click()
@@ -118,11 +64,11 @@ def _take_customer(browser: Browser, shop: Shop) -> None:
         canceled.first.click()
         page.get_by_role("heading", name="Why it was canceled").wait_for()
         _take(page, "shop-canceled")
-    phone = _signed_in(browser, shop, "customer", _PHONE, "dark")
+    phone = shop.signed_in(browser, "customer", PHONE, "dark")
     _take(phone, "shop-phone-dark")
 
 
-def _prepare(page: Page, shop: Shop) -> None:
+def _prepare(page: Page, shop: DemoSite) -> None:
     """Take what a manager does before a purchase: products, and the credit of a customer."""
     for name, address in (("manage", "/manage"), ("manage-products", "/manage/products")):
         page.goto(f"{shop.url}{address}")
@@ -136,7 +82,7 @@ def _prepare(page: Page, shop: Shop) -> None:
     _take(page, "manage-customer")
 
 
-def _look_after(page: Page, shop: Shop) -> None:
+def _look_after(page: Page, shop: DemoSite) -> None:
     """Take what a manager does after a purchase: a stalled order, one that is shipped, the revenue."""
     page.goto(f"{shop.url}/manage/orders?stalled=on")
     page.locator("#orders a").first.click()
@@ -155,20 +101,15 @@ def _look_after(page: Page, shop: Shop) -> None:
 
 def main() -> None:
     """Make all pictures of the shop."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory() as folder,
-        _shop(Path(folder) / "data") as shop,
-        sync_playwright() as playwright,
+        demo_site("shop", "/shop", Path(folder) / "data") as shop,
+        chromium() as browser,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        manager = _signed_in(browser, shop, "manager", _WIDE)
+        manager = shop.signed_in(browser, "manager")
         _prepare(manager, shop)
         _take_customer(browser, shop)
         _look_after(manager, shop)
-        browser.close()
 
 
 if __name__ == "__main__":
