@@ -4,6 +4,7 @@ Pure: its agent reads the log, carries out the steps, and sends the commands tha
 """
 
 import re
+from collections import deque
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -15,10 +16,13 @@ from bookshelf.cluster.domain_state import (
     revision_digest,
     service_revision,
 )
-from bookshelf.cluster.events import EVENTS, TOPIC
+from bookshelf.cluster.events import EVENTS, TOPIC, VoteRecorded
 from bookshelf.cluster.member import LocalResult, NodeState, Step, end_step, lose_contact, read_event
 from bookshelf.cqrs.item import ItemChange, Kind
 from bookshelf.cqrs.message import Command, Event
+
+#: How many of its votes a node shows.
+_LAST_VOTES = 20
 
 
 def node_name(instance: str) -> str:
@@ -48,10 +52,14 @@ class DomainNode:
         )
         self._address = address
         self._version = version
+        #: The last votes of this node that are recorded, the newest first.
+        self.votes: deque[VoteRecorded] = deque(maxlen=_LAST_VOTES)
 
     def read(self, event: Event) -> tuple[Step, ...]:
         """Return the steps that follow from the next event of the domain."""
         self.domain = evolve(self.domain, event)
+        if isinstance(event, VoteRecorded) and event.node == self.state.node:
+            self.votes.appendleft(event)
         self.state, steps = read_event(self.state, event)
         return steps
 

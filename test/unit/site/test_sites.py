@@ -23,6 +23,7 @@ from support.page_checks import (
 from write_messages import LANGUAGES, PACKAGES, ROOT, catalogue
 
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
+from bookshelf.cluster.pages.node_site import NODE_SITE
 from bookshelf.cluster.pages.site import SITE as CONSOLE_SITE
 from bookshelf.photos.pages.site import SITE as GALLERY_SITE
 from bookshelf.shelf.pages.site import SITE
@@ -33,7 +34,7 @@ from bookshelf.site.page import Page
 from bookshelf.site.page_response import PageRenderer
 from bookshelf.site.routes import Site
 
-SITES = (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE, CONSOLE_SITE)
+SITES = (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE, CONSOLE_SITE, NODE_SITE)
 STATES = [
     pytest.param(site, page, route.title, id=f"{page.template}-{name}")
     for site in SITES
