@@ -72,6 +72,20 @@ class ReloadableGateway:
 
         return apply
 
+    @property
+    def engaged(self) -> tuple[str, ...]:
+        """The settings of the middleware that runs around requests now."""
+        policy = self._policy
+        engaged = {
+            "gateway_compress": policy.compression is not None,
+            "gateway_access_log": policy.log,
+            "gateway_rate": policy.rate_limiter is not None,
+            "gateway_cors": policy.cors.is_engaged,
+            "gateway_requests": True,
+            "gateway_total_s": policy.total_s > 0,
+        }
+        return tuple(name for name, is_engaged in engaged.items() if is_engaged)
+
     def _snapshot(self) -> Callable[[], None]:
         """Return what restores everything as it is now, also the counts of a rate limiter."""
         of_policy = {name: getattr(self._policy, name) for name in _OF_POLICY}

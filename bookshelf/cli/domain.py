@@ -1,9 +1,10 @@
 """Makes this process a node of its domain, if the setting `cluster_domain` names one."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bookshelf.cluster.settings import ClusterSettings
@@ -14,6 +15,7 @@ from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
+    from bookshelf.cluster.node_report import NodeReport
     from gateway.app import Gateway
     from gateway.reload import ReloadableGateway
 
@@ -52,39 +54,44 @@ async def join_domain(
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
     gateway: "tuple[Gateway, ReloadableGateway] | None" = None,
-) -> None:
+) -> "Callable[[], NodeReport] | None":
     """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
-    Without a domain nothing runs, and nothing is imported for it. The hosts listen. Raises `LogFault`.
+    Returns what reports on the node. Without a domain that is None, nothing runs, and nothing is imported for
+    it. The hosts listen. Raises `LogFault`.
     """
     if not has_domain():
-        return
+        return None
     from bookshelf.cli.domain_agent import (  # noqa: PLC0415 (only processes of a domain need it)
         open_agent,
         wait_until_member,
     )
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
     from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_state import report_on_hosts  # noqa: PLC0415 (as above)
 
     place = NodePlace(host=hosts[0].address, port=hosts[0].port)
     running = None if gateway is None else RunningGateway(*gateway)
     agent = await open_agent(name, place, settings, hosts, AgentPorts.of(infrastructure), stack, running)
     await wait_until_member(agent, hosts)
+    return partial(report_on_hosts, agent, hosts, None if gateway is None else gateway[1])
 
 
 async def start_host(
     host: ServiceHost, name: str, settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
-) -> None:
+) -> "Callable[[], NodeReport] | None":
     """Start a service, until the stack is closed. In a domain it is ready only when this node is a member.
 
     The services that the domain itself needs are ready before that. `name`: of the node, empty for one that
-    its port makes. Raises `PortTaken`, `LogFault`, `StorageFault`.
+    its port makes. Returns what reports on the node, None without a domain. Raises `PortTaken`, `LogFault`,
+    `StorageFault`.
     """
     stack.push_async_callback(host.stop)
     is_needed = not has_domain() or host.service.needs_domain
     await (host.start() if is_needed else host.open())
     name = name or f"{host.service.name}-{host.address}-{host.port}"
-    await join_domain(name, settings, (host,), infrastructure, stack)
+    report = await join_domain(name, settings, (host,), infrastructure, stack)
     if not is_needed:
         stack.push_async_callback(host.stop)  # it is deregistered before the node leaves the domain
         await host.start()
+    return report

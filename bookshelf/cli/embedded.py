@@ -17,6 +17,7 @@ from bookshelf.cli.domain import join_domain, with_checks
 from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
+from bookshelf.cli.node_console import NodeConsole
 from bookshelf.cli.sessions import with_sessions
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.settings import ClusterSettings
@@ -117,9 +118,10 @@ async def embedded(
         await gateway.start()
         on_hangup(gateway.reload)
         reloadable = ReloadableGateway(gateway, gate, policy, limits)
-        await join_domain(NODE, settings, hosts, infrastructure, stack, (gateway, reloadable))
+        report = await join_domain(NODE, settings, hosts, infrastructure, stack, (gateway, reloadable))
         token = secrets.token_urlsafe(32)
-        admin = AdminApi(token, ServiceOperations(hosts, infrastructure))
+        console = None if report is None else NodeConsole(token, report, folder.path)
+        admin = AdminApi(token, ServiceOperations(hosts, infrastructure), console)
         listener = await infrastructure.listen(admin, LOOPBACK, 0)
         stack.push_async_callback(listener.stop)
         server = await open_gateway_server(gateway, gate, settings.host, settings.port, policy)

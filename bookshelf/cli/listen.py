@@ -4,10 +4,12 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import MappingProxyType
 
+from bookshelf.cli.node_console import NodeConsole
+from bookshelf.cluster.node_report import NodeReport
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import parse_allowed_hosts
@@ -40,21 +42,25 @@ def allowed_hosts(settings: Settings) -> list[str]:
         raise WrongSetting(f"allowed_hosts (or BOOKSHELF_ALLOWED_HOSTS): {fault}") from None
 
 
-async def open_admin_api(
+async def open_admin_api(  # noqa: PLR0913 (what the port is for)
     folder: DataFolder,
     url: str,
     stack: AsyncExitStack,
     operations: Handler | None = None,
     services: Mapping[str, int] = MappingProxyType({}),
+    *,
     port: int = 0,
+    report: Callable[[], NodeReport] | None = None,
 ) -> Handler:
     """Open the admin API of this process, for its machine only, and note it in the process's folder.
 
     `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them. `port`: 0
-    for any free one. Returns what answers its requests. Raises `PortTaken`.
+    for any free one. `report`: returns what the pages below /console show; None for no pages. Returns what
+    answers its requests. Raises `PortTaken`.
     """
     token = secrets.token_urlsafe(32)
-    api = AdminApi(token, operations)
+    console = None if report is None else NodeConsole(token, report, folder.path)
+    api = AdminApi(token, operations, console)
     server = HttpServer(api, LOOPBACK, port)
     await server.start()
     stack.push_async_callback(server.stop)

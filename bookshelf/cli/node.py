@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -18,7 +19,10 @@ from bookshelf.cli.instance import open_discovery
 from bookshelf.cli.listen import NOTICE_S, allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_packages import PackageFetcher, child_starter
+from bookshelf.cli.node_state import report_on_groups
 from bookshelf.cli.start_secret import StartSecret
+from bookshelf.cluster.node import node_name
+from bookshelf.cluster.node_report import NodeReport
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import (
@@ -131,7 +135,9 @@ async def _open_admin_api(
 ) -> str:
     """Open the admin API; return where other machines find it, for the line that is printed."""
     local = 0 if ports.admin_host else ports.admin
-    api = await open_admin_api(opened.folder, opened.urls[0], stack, opened.operations, port=local)
+    api = await open_admin_api(
+        opened.folder, opened.urls[0], stack, opened.operations, port=local, report=opened.report
+    )
     if not ports.admin_host:
         return ""
     tls = await _open_tls(stack)
@@ -154,12 +160,14 @@ class OpenNode:
         urls: list[str],
         folder: DataFolder,
         operations: Handler | None,
+        report: Callable[[], NodeReport],
     ) -> None:
         self.kind = kind
         self.fetcher = fetcher
         self.urls = urls
         self.folder = folder
         self.operations = operations
+        self.report = report
 
 
 async def _load(opened: OpenNode, name: str) -> None:
@@ -204,15 +212,17 @@ async def open_node(
     stack.callback(running.cancel)
     stack.push_async_callback(kind.close)
     operations: Handler | None = None
+    report = partial(report_on_groups, node_name(network.instance.id), None, groups)
     if cluster.cluster_domain:
         from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (only in a domain)
 
-        await open_group_agent(settings, network, kind, discovery, transport, stack)
+        agent = await open_group_agent(settings, network, kind, discovery, transport, stack)
         callers = open_callers(settings, StartSecret(settings))
         patient = HttpTransport(answer_s=_ANSWER_S)
         stack.push_async_callback(patient.close)
         operations = DomainOperations(discovery, patient, callers)
-    return OpenNode(kind, fetcher, urls, folder, operations)
+        report = partial(report_on_groups, node_name(network.instance.id), agent, groups)
+    return OpenNode(kind, fetcher, urls, folder, operations, report)
 
 
 async def _listen(

@@ -22,7 +22,7 @@ from bookshelf.config import WrongSetting
 from bookshelf.runtime.agent.child import ChildReport
 from bookshelf.runtime.agent.children import ServiceChild
 from bookshelf.runtime.agent.item import ItemRefused
-from bookshelf.runtime.agent.package_kind import Start
+from bookshelf.runtime.agent.package_kind import Start, UnpackedPackage
 from bookshelf.runtime.agent.repository import (
     NotInRepository,
     PackageCache,
@@ -63,8 +63,8 @@ class PackageFetcher:
         except BadIndex as fault:
             raise ItemRefused(str(fault)) from None
 
-    async def fetch(self, group: str, digest: str, folder: Path) -> str:
-        """Unpack a package into a folder, which is not there yet; return its entry. Raises `ItemRefused`.
+    async def fetch(self, group: str, digest: str, folder: Path) -> UnpackedPackage:
+        """Unpack a package into a folder, which is not there yet. Raises `ItemRefused`.
 
         Digest and signature are verified before the archive is opened.
         """
@@ -84,7 +84,7 @@ class PackageFetcher:
             raise ItemRefused(f"{package.path}: {fault}", fault.problems) from None
         except OSError as fault:
             raise ItemRefused(f"{package.path} cannot be unpacked: {fault.strerror}") from None
-        return archive.manifest.entry
+        return UnpackedPackage(archive.manifest.entry, archive.manifest.version)
 
     async def _index(self) -> RepositoryIndex:
         try:

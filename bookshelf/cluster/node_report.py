@@ -23,9 +23,9 @@ class ReportedService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """A service group that runs on a node: its package, and its process with its memory in bytes.
+    """A service group that runs on a node: its package, and its process.
 
-    `memory` is 0 if it is unknown.
+    `memory`: the bytes of memory that the process has in use; 0 if that is unknown.
     """
 
     name: str
@@ -33,7 +33,6 @@ class ReportedGroup(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     pid: int
     memory: int = 0
-    most_memory: int = 0
 
 
 class ReportedItem(msgspec.Struct, frozen=True, kw_only=True):

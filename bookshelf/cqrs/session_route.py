@@ -1,7 +1,7 @@
 """Declares routes with a session: their handlers read and change the state of a client on any node."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -46,6 +46,15 @@ class SessionSettings:
             msg = f"{self.scope!r} is no scope of sessions: request, session or application"
             raise ValueError(msg)
         Exclusions(self.exclude)
+
+
+def all_excluded(settings: Iterable[SessionSettings]) -> Mapping[str, tuple[str, ...]]:
+    """Return the patterns of keys that any of these settings excludes, by level."""
+    found: dict[str, dict[str, None]] = {}
+    for each in settings:
+        for level, patterns in each.exclude.items():
+            found.setdefault(level, {}).update(dict.fromkeys(patterns))
+    return {level: tuple(patterns) for level, patterns in found.items()}
 
 
 class HandlerSession:

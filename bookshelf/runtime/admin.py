@@ -11,6 +11,8 @@ from bookshelf.runtime.logs import Level, set_level
 
 #: Bytes of a request's body.
 _MAX_BODY = 1 << 16
+#: The address of the pages.
+_PAGES = "/console"
 
 
 class LogLevel(msgspec.Struct, forbid_unknown_fields=True):
@@ -23,14 +25,20 @@ _read_level = Decoder(LogLevel).body
 
 
 class AdminApi:
-    """Checks the operators' token and sets the log level; `operations` answers all other requests."""
+    """Checks the operators' token and sets the log level; `operations` answers all other requests.
 
-    def __init__(self, token: str, operations: Handler | None = None) -> None:
+    `console` answers those for pages, below /console: it checks itself who has signed in.
+    """
+
+    def __init__(self, token: str, operations: Handler | None = None, console: Handler | None = None) -> None:
         self._token = token
         self._operations = operations
+        self._console = console
 
     async def handle(self, request: Request) -> Response:
         """Answer a request that has the token; any other gets 403 without a body."""
+        if self._console is not None and _is_page(request.target):
+            return await self._console.handle(request)
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return Response(403, {})
@@ -41,6 +49,10 @@ class AdminApi:
         return problem_response(
             Problem("no-route", "this process has no services; only its log level can be set")
         )
+
+
+def _is_page(target: str) -> bool:
+    return target.partition("?")[0] == _PAGES or target.startswith(f"{_PAGES}/")
 
 
 async def _set_level(request: Request) -> Response:

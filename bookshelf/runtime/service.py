@@ -56,7 +56,9 @@ class ServiceHost:
         given = service.loaded()
         self.service = service = with_session_routes(given, infrastructure.sessions)
         self._infrastructure = infrastructure
-        self._has_sessions = any(isinstance(route, SessionRoute) for route in given.serves)
+        #: The settings of its routes with sessions.
+        self.sessions = tuple(route.sessions for route in given.serves if isinstance(route, SessionRoute))
+        self._has_sessions = bool(self.sessions)
         self._host = host
         self._port = port
         self.meters = Meters()

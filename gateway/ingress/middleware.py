@@ -107,6 +107,11 @@ class Cors:
         self._origins = frozenset(origins)
         self._all = "*" in self._origins
 
+    @property
+    def is_engaged(self) -> bool:
+        """True if any origin is allowed."""
+        return bool(self._origins)
+
     def preflight(self, request: Request) -> Response | None:
         """Return the response to a preflight request; None if it is none, or its origin is not allowed."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:

@@ -35,7 +35,7 @@ _NAMES: Mapping[str, str] = {
     "gateway_rate": _("rate limit"),
     "gateway_cors": _("allowed origins of other sites"),
     "gateway_total_s": _("time limit of a whole request"),
-    "gateway_most": _("limit of concurrent requests"),
+    "gateway_requests": _("limit of concurrent requests"),
 }
 
 
@@ -141,7 +141,6 @@ def example_report(**fields: object) -> NodeReport:
                 digest="5f" * 32,
                 pid=4211,
                 memory=61 << 20,
-                most_memory=512 << 20,
             ),
         ),
         items=(

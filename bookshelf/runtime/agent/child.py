@@ -6,12 +6,13 @@ node what its services would register. It ends when the node does.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 import structlog
 
+from bookshelf.cqrs.session_route import all_excluded
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
 from bookshelf.runtime.api.aggregate_client import PATH
 from bookshelf.runtime.service import ServiceHost
@@ -22,12 +23,17 @@ LINE_BYTES = 8 << 20
 
 
 class ChildService(msgspec.Struct, frozen=True):
-    """A service of the group: its name, its tags, its routes, and the paths of calls between instances."""
+    """A service of the group: its name, its tags, its routes, and the paths of calls between instances.
+
+    `scope` and `exclude` are those of its sessions; empty without any.
+    """
 
     name: str
     tags: tuple[str, ...]
     routes: tuple[tuple[str, str], ...]
     internal: tuple[tuple[str, str], ...] = ()
+    scope: str = ""
+    exclude: Mapping[str, tuple[str, ...]] = {}
 
 
 class NodeCommand(msgspec.Struct, frozen=True):
@@ -138,7 +144,14 @@ def _described(host: ServiceHost) -> ChildService:
     routes = tuple((route.method, route.path) for route in service.serves)
     internal = [f"{PATH}{name}/{{id}}" for name in host.aggregates]
     internal += [f"{PATH}{name}/{{id}}/state" for name in host.aggregates]
-    return ChildService(service.name, service.tags, routes, tuple(("POST", path) for path in internal))
+    return ChildService(
+        service.name,
+        service.tags,
+        routes,
+        tuple(("POST", path) for path in internal),
+        scope=", ".join(sorted({one.scope for one in host.sessions})),
+        exclude=all_excluded(host.sessions),
+    )
 
 
 class NodeLine:

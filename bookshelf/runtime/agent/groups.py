@@ -61,12 +61,16 @@ class ForwardingEndpoint:
 
 
 class ActiveGroup:
-    """A service group that runs on this node: its process, and the instances of its services."""
+    """A service group that runs on this node: its process, and the instances of its services.
 
-    def __init__(self, name: str, digest: str, child: ServiceChild) -> None:
+    `digest` and `version` are those of its package.
+    """
+
+    def __init__(self, name: str, digest: str, child: ServiceChild, version: str = "") -> None:
         self.name = name
         self.digest = digest
         self.child = child
+        self.version = version
         #: The instances as the process listens, by service.
         self.registered: dict[str, Instance] = {}
 

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -20,8 +21,16 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _AGAIN_S, _LAST_S = 1.0, 30.0
 _logger = structlog.get_logger(__name__)
 
+
+class UnpackedPackage(NamedTuple):
+    """A package that was unpacked: the entry and the version of its manifest."""
+
+    entry: str
+    version: str
+
+
 #: Fetches a package by its group and digest, verifies it, and unpacks it into a folder; raises `ItemRefused`.
-Fetch = Callable[[str, str, Path], Awaitable[str]]
+Fetch = Callable[[str, str, Path], Awaitable[UnpackedPackage]]
 #: Starts a process for the services of a folder, by its entry; the functions are those of `ServiceChild`.
 Start = Callable[[Path, str, Callable[[ChildReport], None], Callable[[], None]], Awaitable[ServiceChild]]
 
@@ -111,15 +120,15 @@ class PackageKind:
         """Return a group that is loaded and not active. Raises `ItemRefused`; nothing of it runs then."""
         folder = self._folder / f"{name}-{digest[:16]}"
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        entry = await self._fetch(name, digest, folder)
+        package = await self._fetch(name, digest, folder)
         group: ActiveGroup
 
         def relay(report: ChildReport) -> None:
             self.groups.relay(group, report)
 
-        child = await self._start(folder, entry, relay, lambda: self._ended(group))
+        child = await self._start(folder, package.entry, relay, lambda: self._ended(group))
         self._children.add(child)
-        group = ActiveGroup(name, digest, child)
+        group = ActiveGroup(name, digest, child, package.version)
         if (reason := self.groups.check(child.services, name)) is not None:
             await self.end(child)
             raise ItemRefused(reason)

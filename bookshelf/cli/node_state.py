@@ -1,0 +1,159 @@
+"""Makes the report of a node for its pages, from its agent and from what it runs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from msgspec.structs import replace
+
+from bookshelf import __version__
+from bookshelf.cluster.node_report import (
+    NodeReport,
+    ReportedGroup,
+    ReportedItem,
+    ReportedMember,
+    ReportedService,
+    ReportedVote,
+)
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.config import load
+from bookshelf.cqrs.session_route import all_excluded
+from bookshelf.runtime.agent.agent import NodeAgent
+from bookshelf.runtime.agent.groups import ActiveGroup, ServiceGroups
+from bookshelf.runtime.service import ServiceHost
+
+if TYPE_CHECKING:
+    from bookshelf.cluster.node import DomainNode
+
+
+class EngagedMiddleware(Protocol):
+    """A gateway of which the engaged middleware is known."""
+
+    @property
+    def engaged(self) -> tuple[str, ...]:
+        """The settings of the middleware that runs around requests now."""
+
+
+def report_on_hosts(
+    agent: NodeAgent, hosts: Sequence[ServiceHost], gateway: EngagedMiddleware | None
+) -> NodeReport:
+    """Return the report of a process that runs services of the program, or a gateway."""
+    services = [
+        ReportedService(
+            name=host.service.name,
+            scope=", ".join(sorted({one.scope for one in host.sessions})),
+            exclude=all_excluded(host.sessions),
+            routes=[f"{route.method} {route.path}" for route in host.service.serves],
+        )
+        for host in hosts
+    ]
+    report = NodeReport(
+        node="",
+        address="",
+        version=__version__,
+        services=services,
+        middleware=() if gateway is None else gateway.engaged,
+    )
+    return _in_domain(report, agent)
+
+
+def report_on_groups(node: str, agent: NodeAgent | None, groups: ServiceGroups) -> NodeReport:
+    """Return the report of a node of service groups; without a domain it has no agent."""
+    active = sorted(groups.active.values(), key=lambda group: group.name)
+    services = [
+        ReportedService(
+            name=service.name,
+            group=group.name,
+            scope=service.scope,
+            exclude=service.exclude,
+            routes=[f"{method} {path}" for method, path in service.routes],
+        )
+        for group in active
+        for service in group.child.services
+    ]
+    report = NodeReport(
+        node=node,
+        address=f"http://{groups.address}:{groups.port}",
+        version=__version__,
+        runs_groups=True,
+        services=services,
+        groups=[_group(group) for group in active],
+    )
+    return report if agent is None else _in_domain(report, agent)
+
+
+def _group(group: ActiveGroup) -> ReportedGroup:
+    pid = group.child.pid
+    return ReportedGroup(
+        name=group.name, version=group.version, digest=group.digest, pid=pid, memory=memory_of(pid)
+    )
+
+
+def memory_of(pid: int) -> int:
+    """Return the bytes of memory that a process of this machine has in use; 0 if that is unknown."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) << 10
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
+    """Add to a report what the agent of the node has read of its domain."""
+    machine = cast("DomainNode", agent.machine)
+    domain, (rollout, phase, _) = machine.domain, machine.phase
+    contents = {(item.kind, item.name): item.content for item in domain.contents}
+    groups = {service.name: [service.group] if service.group else [] for service in report.services}
+
+    def service(one: ReportedService) -> ReportedService:
+        gate = agent.pause.gates.get(one.name)
+        return replace(
+            one,
+            policy=contents.get(("policy", one.name), ""),
+            revision=machine.revision_of(one.name, groups[one.name]),
+            is_paused=gate is not None and gate.paused is not None,
+        )
+
+    return replace(
+        report,
+        node=machine.state.node,
+        domain=load(ClusterSettings, os.environ).cluster_domain,
+        epoch=machine.state.epoch,
+        revision=domain.revision,
+        fault=agent.fault or ("" if machine.is_member else "it is no member of its domain yet"),
+        rollout=rollout,
+        phase=phase,
+        services=[service(one) for one in report.services],
+        items=[
+            ReportedItem(
+                kind=item.kind,
+                name=item.name,
+                digest=item.digest,
+                since=item.revision,
+                content=contents.get((item.kind, item.name), ""),
+            )
+            for item in domain.items
+        ],
+        votes=[
+            ReportedVote(
+                rollout=vote.rollout,
+                phase=vote.phase,
+                accepted=vote.accepted,
+                took_ms=vote.took_ms,
+                reason=vote.reason,
+            )
+            for vote in machine.votes
+        ],
+        members=[
+            ReportedMember(
+                node=member.node,
+                version=member.version,
+                services=member.services,
+                runs_groups=member.runs_groups,
+            )
+            for member in domain.members
+        ],
+    )

@@ -1,0 +1,128 @@
+"""The pages of a node at its admin API: who may see them, what they show, in both languages."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+from support.until import eventually
+
+from bookshelf.cli.embedded import Embedded, embedded
+from bookshelf.config import read
+from bookshelf.runtime.data_folder import InstanceNote, running
+from bookshelf.services import SERVICES
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Shown(NamedTuple):
+    """An answer: its status, where it leads, the cookie that it sets, its text without tags."""
+
+    status: int
+    location: str
+    cookie: str
+    text: str
+
+
+class NodeBrowser:
+    """Asks the admin API of a node as a browser without scripts does."""
+
+    def __init__(self, note: InstanceNote) -> None:
+        self._note = note
+        self.cookie = ""
+
+    async def send(self, method: str, target: str, body: str = "", language: str = "en") -> Shown:
+        return await asyncio.to_thread(self._send, method, target, body, language)
+
+    def _send(self, method: str, target: str, body: str, language: str) -> Shown:
+        connection = HTTPConnection(self._note.control_host, self._note.control_port, timeout=30)
+        headers = {"Accept-Language": language, "Cookie": self.cookie, "Content-Type": FORM}
+        connection.request(method, target, body.encode(), headers)
+        answer = connection.getresponse()
+        text = " ".join(re.sub(r"<[^>]*>", " ", answer.read().decode()).split())
+        connection.close()
+        return Shown(
+            answer.status, answer.headers.get("Location", ""), answer.headers.get("Set-Cookie", ""), text
+        )
+
+    async def sign_in(self, token: str) -> Shown:
+        answer = await self.send("POST", "/console/sign-in", urlencode({"secret": token}))
+        self.cookie = answer.cookie.partition(";")[0]
+        return answer
+
+
+class ShownNode(NamedTuple):
+    """A running shelf of the domain blue, its note, and a browser."""
+
+    shelf: Embedded
+    note: InstanceNote
+    browser: NodeBrowser
+
+
+@pytest.fixture
+async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ShownNode]:
+    monkeypatch.setenv("BOOKSHELF_CLUSTER_DOMAIN", "blue")
+    monkeypatch.setenv("BOOKSHELF_GATEWAY_COMPRESS", "true")
+    settings = read({}, data=str(tmp_path / "data"), port=0, service_ports="auto")
+    services = [s for s in SERVICES if s.name in {"newbook", "rollouts"}]
+    async with asyncio.timeout(120), embedded(settings, services) as shelf:
+        note = running(tmp_path / "data")
+        assert note is not None
+        yield ShownNode(shelf, note, NodeBrowser(note))
+
+
+async def test_only_a_browser_with_the_token_sees_the_node(node: ShownNode) -> None:
+    browser = node.browser
+    for method, target in (("GET", "/console"), ("GET", "/console/settings"), ("POST", "/console/sign-out")):
+        answer = await browser.send(method, target)
+        assert (answer.status, answer.location) == (303, "/console/sign-in"), target
+    wrong = await browser.sign_in("guessed-token")
+    assert (wrong.status, "This is not its token." in wrong.text) == (422, True), wrong.text
+    assert "guessed-token" not in wrong.text
+    assert (await browser.send("GET", "/console")).status == 303
+    right = await browser.sign_in(node.note.token)
+    assert (right.status, right.location) == (303, "/console")
+    assert all(word in right.cookie for word in ("HttpOnly", "SameSite=Strict", "Path=/console"))
+    assert node.note.token not in right.cookie
+    assert (await browser.send("GET", "/console")).status == 200
+    assert (await browser.send("GET", "/console/none")).status == 404
+    assert (await browser.send("POST", "/console/sign-out")).location == "/console/sign-in"
+    assert (await browser.send("GET", "/console")).status == 303
+
+
+async def test_the_page_shows_services_routes_middleware_and_what_a_rollout_has_changed(
+    node: ShownNode,
+) -> None:
+    browser = node.browser
+    await browser.sign_in(node.note.token)
+    text = (await browser.send("GET", "/console")).text
+    assert all(word in text for word in ("blue", "shelf", "newbook", "POST /books", "compression")), text
+    assert "It is as the revision and most other nodes are." in text
+    assert "Dieser Knoten" in (await browser.send("GET", "/console", language="de")).text
+    content = 'deadline_s = 7\n[route."POST /books"]\nrate = "10/minute"\n'
+    change = {"kind": "policy", "name": "newbook", "content": content}
+    answer = await asyncio.to_thread(propose, node.note, change)
+    assert answer == 200
+
+    async def is_shown() -> bool:
+        shown = (await browser.send("GET", "/console")).text
+        return all(word in shown for word in ("deadline_s = 7", "with a policy", "policy newbook", "Deploy"))
+
+    await eventually(is_shown, "the page shows the policy and the votes for it")
+
+
+def propose(note: InstanceNote, change: dict[str, str]) -> int:
+    """Have a change committed by the admin API; return the status."""
+
+    connection = HTTPConnection(note.control_host, note.control_port, timeout=60)
+    body = json.dumps({"changes": [change], "commit": True})
+    headers = {"Authorization": f"Bearer {note.token}", "Content-Type": "application/json"}
+    connection.request("POST", "/bookshelf/cluster/rollouts", body, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
