@@ -3,24 +3,22 @@
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from types import ModuleType
+from typing import Any, cast
 
 import msgspec
 
 from bookshelf.cluster.node_report import NodeReport
-from bookshelf.cqrs.handler import Caller, HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.handler import Caller, Handle, HandlerPorts, RequestContext
 from bookshelf.http.message import Handler, Request, Response
-from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.router import Router
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.metrics import Meters
-
-if TYPE_CHECKING:
-    from bookshelf.site.routes import Site
 
 #: The address of the pages.
 ROOT = "/console"
@@ -96,8 +94,6 @@ class NodeConsole:
         self._sessions = NodeSessions(token)
         self._report = report
         self._ports = cast("HandlerPorts", _ConsolePorts(self._own_api(), folder))
-        self._site: Site | None = None
-        self._routes: Router[HandlerRoute] = Router()
 
     def _own_api(self) -> Api:
         api = Api("node", Meters())
@@ -119,40 +115,33 @@ class NodeConsole:
 
     async def handle(self, request: Request) -> Response:
         """Return a page, or lead a browser that has not signed in to the page of signing in."""
-        site = self._opened()
         path = request.target.partition("?")[0]
-        if not path.startswith(_OPEN) and not self._sessions.has(_session_of(request)):
+        if not path.startswith(_OPEN) and not self._sessions.has(self._session_of(request)):
             return Response(303, {"Location": f"{ROOT}/sign-in", "Cache-Control": "no-store"})
-        method = "GET" if request.method == "HEAD" else request.method
-        try:
-            route, _, found = self._routes.find(method, path)
-            context = RequestContext(at=self._ports.now(), caller=_CALLER, path=found)
-            response = await route.handler(request, context, self._ports)
-        except Problem as problem:
-            try:
-                response = await site.error_page(request, problem)
-            except Problem:
-                response = problem_response(problem)
-        if request.method == "HEAD":
-            response.body = b""
-        return response
+        return await self._api.handle(request)
 
-    def _opened(self) -> "Site":
-        """Return the pages, which are loaded when they are first asked for."""
-        if self._site is None:
-            from bookshelf.cluster.pages.node_site import NODE_SITE  # noqa: PLC0415 (few nodes are looked at)
+    @cached_property
+    def _pages(self) -> ModuleType:
+        """The pages, which are loaded when they are first asked for."""
+        from bookshelf.cluster.pages import node_site  # noqa: PLC0415 (few nodes are looked at)
 
-            self._site = NODE_SITE
-            for route in NODE_SITE.routes:
-                self._routes.add(route.method, route.path, route)
-        return self._site
+        return node_site
 
+    @cached_property
+    def _api(self) -> Api:
+        """What answers the requests for pages."""
+        api = Api("console", Meters(), self._pages.NODE_SITE.error_page)
+        for route in self._pages.NODE_SITE.routes:
+            api.add(route.method, route.path, partial(self._respond, route.handler))
+        return api
 
-def _session_of(request: Request) -> str:
-    from bookshelf.cluster.pages.node_site import COOKIE  # noqa: PLC0415 (as above)
-    from bookshelf.site.preferences import read_cookies  # noqa: PLC0415 (as above)
+    async def _respond(self, handler: Handle, request: Request, path: Mapping[str, str]) -> Response:
+        context = RequestContext(at=self._ports.now(), caller=_CALLER, path=path)
+        return await handler(request, context, self._ports)
 
-    return read_cookies(request).get(COOKIE, "")
+    def _session_of(self, request: Request) -> str:
+        cookies: Mapping[str, str] = self._pages.cookies_of(request)
+        return cookies.get(self._pages.cookie_name(request.headers.get("Host", "")), "")
 
 
 async def _body(request: Request, kind: type[Any]) -> Any:  # noqa: ANN401 (a value of the type)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from msgspec.structs import replace
 
 from bookshelf import __version__
+from bookshelf.cluster.domain_state import Domain
 from bookshelf.cluster.node_report import (
     NodeReport,
     ReportedGroup,
@@ -105,18 +106,6 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
     """Add to a report what the agent of the node has read of its domain."""
     machine = cast("DomainNode", agent.machine)
     domain, (rollout, phase, _) = machine.domain, machine.phase
-    contents = {(item.kind, item.name): item.content for item in domain.contents}
-    groups = {service.name: [service.group] if service.group else [] for service in report.services}
-
-    def service(one: ReportedService) -> ReportedService:
-        gate = agent.pause.gates.get(one.name)
-        return replace(
-            one,
-            policy=contents.get(("policy", one.name), ""),
-            revision=machine.revision_of(one.name, groups[one.name]),
-            is_paused=gate is not None and gate.paused is not None,
-        )
-
     return replace(
         report,
         node=machine.state.node,
@@ -126,17 +115,8 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
         fault=agent.fault or ("" if machine.is_member else "it is no member of its domain yet"),
         rollout=rollout,
         phase=phase,
-        services=[service(one) for one in report.services],
-        items=[
-            ReportedItem(
-                kind=item.kind,
-                name=item.name,
-                digest=item.digest,
-                since=item.revision,
-                content=contents.get((item.kind, item.name), ""),
-            )
-            for item in domain.items
-        ],
+        services=[_in_domain_too(one, agent) for one in report.services],
+        items=_items(domain),
         votes=[
             ReportedVote(
                 rollout=vote.rollout,
@@ -156,4 +136,33 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
             )
             for member in domain.members
         ],
+    )
+
+
+def _items(domain: Domain) -> list[ReportedItem]:
+    contents = {(item.kind, item.name): item.content for item in domain.contents}
+    return [
+        ReportedItem(
+            kind=item.kind,
+            name=item.name,
+            digest=item.digest,
+            since=item.revision,
+            content=contents.get((item.kind, item.name), ""),
+        )
+        for item in domain.items
+    ]
+
+
+def _in_domain_too(one: ReportedService, agent: NodeAgent) -> ReportedService:
+    """Add the policy and the revision of a service, and if it is paused."""
+    machine = cast("DomainNode", agent.machine)
+    policies = [
+        item.content for item in machine.domain.contents if (item.kind, item.name) == ("policy", one.name)
+    ]
+    gate = agent.pause.gates.get(one.name)
+    return replace(
+        one,
+        policy="".join(policies),
+        revision=machine.revision_of(one.name, [one.group] if one.group else []),
+        is_paused=gate is not None and gate.paused is not None,
     )

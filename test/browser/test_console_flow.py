@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browser import Visit
 from support.program import Program
 from support.reader import WAIT_MS
 from support.until import until
@@ -81,3 +82,31 @@ def test_a_rollout_is_committed_and_another_rolled_back(running: Browser, domain
     page.get_by_text("policy newbook").click()
     expect(page.get_by_text("deadline_s = 7")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="yes").first).to_be_visible()
+
+
+def test_a_node_shows_its_own_page_to_a_browser_with_its_token(running: Browser, domain: Program) -> None:
+    note = domain.note
+    node = f"http://{note.control_host}:{note.control_port}"
+    context = running.new_context(locale="de-DE", java_script_enabled=False)
+    plain = context.new_page()
+    plain.set_default_timeout(WAIT_MS)
+    plain.goto(f"{node}/console")
+    plain.get_by_label("Token des Knotens").fill(note.token)
+    plain.get_by_role("main").get_by_role("button", name="Anmelden").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("shelf")
+    expect(plain.get_by_text("Er ist wie die Revision und wie die meisten anderen Knoten.")).to_be_visible()
+    plain.get_by_role("button", name="Abmelden").click()
+    expect(plain.get_by_label("Token des Knotens")).to_be_visible()
+
+    visit = Visit(running.new_page(locale="en-GB"))
+    visit.page.goto(f"{node}/console")
+    assert visit.layout_faults() == []
+    visit.page.get_by_label("Token of the node").fill(note.token)
+    visit.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("shelf")
+    visit.page.locator("summary").filter(has_text="newbook").first.click()
+    expect(visit.page.get_by_text("POST /books").first).to_be_visible()
+    assert visit.layout_faults() == []
+    assert visit.access_faults() == []
+    assert visit.abroad(node) == []
+    assert visit.complaints == []

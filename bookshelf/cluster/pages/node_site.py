@@ -22,12 +22,13 @@ from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.frame_pages import SAVED, preference_pages
 from bookshelf.site.page import Form, Link, Model, Page, PageRoute, Redirect, SiteParts, _
 from bookshelf.site.page_request import PageRequest
+from bookshelf.site.preferences import read_cookies
 from bookshelf.site.routes import Site
 
 ROOT = "/console"
 SIGN_IN, SIGN_OUT = f"{ROOT}/sign-in", f"{ROOT}/sign-out"
-#: The cookie of a signed-in browser.
-COOKIE = "bookshelf-node"
+#: Returns the cookies of a request by name.
+cookies_of = read_cookies
 _FORBIDDEN = 403
 _NAMES: Mapping[str, str] = {
     "gateway_compress": _("compression"),
@@ -37,6 +38,12 @@ _NAMES: Mapping[str, str] = {
     "gateway_total_s": _("time limit of a whole request"),
     "gateway_requests": _("limit of concurrent requests"),
 }
+
+
+def cookie_name(host: str) -> str:
+    """Return the name of the cookie of a signed-in browser: another one for each port of a host."""
+    port = host.rpartition(":")[2]
+    return f"bookshelf-node-{port}" if port.isascii() and port.isdigit() else "bookshelf-node"
 
 
 class TokenForm(Form):
@@ -100,13 +107,15 @@ async def take_token(request: PageRequest, form: TokenForm) -> Redirect:
 
 async def leave(request: PageRequest, _form: None) -> Redirect:
     """Sign a browser out."""
-    await request.api.post("/node/sessions/ended", {"session": request.cookies.get(COOKIE, "")})
+    await request.api.post(
+        "/node/sessions/ended", {"session": request.cookies.get(cookie_name(request.host), "")}
+    )
     return Redirect(SIGN_IN, cookies=(f"{_cookie('', request)}; Max-Age=0",))
 
 
 def _cookie(value: str, request: PageRequest) -> str:
     secure = "; Secure" if request.secure else ""
-    return f"{COOKIE}={value}; Path={ROOT}; HttpOnly; SameSite=Strict{secure}"
+    return f"{cookie_name(request.host)}={value}; Path={ROOT}; HttpOnly; SameSite=Strict{secure}"
 
 
 async def show_left(_request: PageRequest) -> Redirect:

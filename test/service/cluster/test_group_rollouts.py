@@ -18,6 +18,8 @@ from support.until import eventually
 from bookshelf.cli.domain_node import AgentPorts
 from bookshelf.cli.node_agent import start_group_agent
 from bookshelf.cli.node_operations import DomainOperations
+from bookshelf.cli.node_state import report_on_groups
+from bookshelf.cluster.node_report import own_differences
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.http.message import request
 from bookshelf.runtime.admin import AdminApi
@@ -115,6 +117,35 @@ async def test_two_groups_are_loaded_and_unloaded_on_both_nodes(domain: GroupDom
     assert answer.json["state"] == "committed"
     await domain.until_both_answer(404, b"")
     assert await domain.nodes[1].get("/others/greeting") == (200, b"other")
+
+
+async def test_a_node_reports_on_its_groups_and_on_what_differs(
+    domain: GroupDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKSHELF_CLUSTER_DOMAIN", "blue")
+    added = domain.repository.add_package(package("1.2.3"))
+    assert (await domain.change(put(added.digest))).json["state"] == "committed"
+    groups = domain.nodes[0].groups
+
+    async def has_settled() -> bool:
+        report = report_on_groups("one", domain.agents[0], groups)
+        return (report.revision, report.rollout) == (1, "")
+
+    await eventually(has_settled, "the node has read the end of the rollout")
+    report = report_on_groups("one", domain.agents[0], groups)
+    [group], [service] = report.groups, report.services
+    assert (group.name, group.version, group.digest) == ("counters", "1.2.3", added.digest)
+    assert group.memory > 1 << 20
+    assert (service.name, service.group, service.revision) == ("counters", "counters", 1)
+    assert service.routes == ["GET /counters/greeting"]
+    assert {vote.phase for vote in report.votes} == {"load", "pause", "deploy"}
+    assert (report.domain, report.epoch > 0, report.fault) == ("blue", True, "")
+    assert [member.node for member in report.members] == ["one", "two"]
+    assert own_differences(report) == ()
+    groups.remove(groups.active["counters"])
+    assert [one.kind for one in own_differences(report_on_groups("one", domain.agents[0], groups))] == [
+        "absent"
+    ]
 
 
 async def test_a_policy_of_a_service_of_a_group_is_checked_and_applied_on_both(domain: GroupDomain) -> None:
