@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from msgspec.structs import replace
 
 from bookshelf import __version__
-from bookshelf.cluster.domain_state import Domain
+from bookshelf.cluster.domain_state import Domain, DomainMember
 from bookshelf.cluster.node_report import (
     NodeReport,
     ReportedGroup,
@@ -26,6 +26,8 @@ from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
     from bookshelf.cluster.node import DomainNode
+
+_UNKNOWN = DomainMember(node="", instance="", epoch=0)
 
 
 class EngagedMiddleware(Protocol):
@@ -109,6 +111,7 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
     return replace(
         report,
         node=machine.state.node,
+        address=report.address or (domain.member(machine.state.node) or _UNKNOWN).address,
         domain=load(ClusterSettings, os.environ).cluster_domain,
         epoch=machine.state.epoch,
         revision=domain.revision,

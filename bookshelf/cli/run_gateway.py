@@ -1,8 +1,10 @@
 """Runs the gateway among many machines; it finds the services in Consul."""
 
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -12,6 +14,7 @@ from bookshelf.cli.domain import has_domain
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cli.workers import WorkerPipe
+from bookshelf.cluster.node_report import NodeReport
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.discovery.port import Discovery
@@ -64,12 +67,14 @@ async def open_gateway(
     )
     server.notice_s, server.drain_s = options.notice_s, options.drain_s
     stack.push_async_callback(server.stop)
+    report = None
     if has_domain():
         reloadable = ReloadableGateway(gateway, gate, rules, limits, server)
         place = (host, server.port, 0 if worker is None else worker.number)
-        await _join(place, settings, network, (gateway, reloadable), discovery, stack)
+        report = await _join(place, settings, network, (gateway, reloadable), discovery, stack)
     url = f"{server.scheme}://{host}:{server.port}"
-    await _open_admin_api(settings, network.instance.id or f"gateway-{server.port}", worker, url, stack)
+    name = network.instance.id or f"gateway-{server.port}"
+    await _open_admin_api(settings, name, worker, url, stack, report)
     stack.callback(gateway.leave)
     return url
 
@@ -81,15 +86,17 @@ async def _join(
     gateway: tuple[Gateway, ReloadableGateway],
     discovery: Discovery,
     stack: AsyncExitStack,
-) -> None:
-    """Make the gateway a node of its domain; return once it is a member. Raises `LogFault`, `WrongSetting`.
+) -> Callable[[], NodeReport]:
+    """Make the gateway a node of its domain; return what reports on it, once it is a member.
 
-    `place`: its host, its port and the number of its process, or 0. Until then requests wait.
+    `place`: its host, its port and the number of its process, or 0. Until then requests wait. Raises
+    `LogFault`, `WrongSetting`.
     """
     from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
     from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
     from bookshelf.cli.instance import open_domain_log  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_state import report_on_hosts  # noqa: PLC0415 (as above)
 
     clock = SystemClock()
     transport = HttpTransport()
@@ -108,10 +115,16 @@ async def _join(
     where = NodePlace(host=host, port=port, process=process)
     agent = await open_agent(name, where, settings, (), ports, stack, RunningGateway(*gateway))
     await agent.joined()
+    return partial(report_on_hosts, agent, (), gateway[1])
 
 
 async def _open_admin_api(
-    settings: Settings, name: str, worker: WorkerPipe | None, url: str, stack: AsyncExitStack
+    settings: Settings,
+    name: str,
+    worker: WorkerPipe | None,
+    url: str,
+    stack: AsyncExitStack,
+    report: Callable[[], NodeReport] | None,
 ) -> None:
     """Open the admin API; without a folder for its note, log that and go on: the gateway needs no data."""
     name = name if worker is None else f"{name}-{worker.number}"
@@ -121,4 +134,4 @@ async def _open_admin_api(
         _logger.warning("admin-api-not-opened", why=str(fault))
         return
     stack.callback(folder.close)
-    await open_admin_api(folder, url, stack)
+    await open_admin_api(folder, url, stack, report=report)
