@@ -36,7 +36,7 @@ class TokenGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
-class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NodeSessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The session of a browser that signs out."""
 
     session: str
@@ -110,7 +110,7 @@ class NodeConsole:
         return _json({"session": self._sessions.begin(given.token)})
 
     async def _end(self, request: Request, _path: object) -> Response:
-        self._sessions.end((await _body(request, SessionEnded)).session)
+        self._sessions.end((await _body(request, NodeSessionEnded)).session)
         return Response(204, {})
 
     async def handle(self, request: Request) -> Response:

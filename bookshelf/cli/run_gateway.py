@@ -67,11 +67,9 @@ async def open_gateway(
     )
     server.notice_s, server.drain_s = options.notice_s, options.drain_s
     stack.push_async_callback(server.stop)
-    report = None
-    if has_domain():
-        reloadable = ReloadableGateway(gateway, gate, rules, limits, server)
-        place = (host, server.port, 0 if worker is None else worker.number)
-        report = await _join(place, settings, network, (gateway, reloadable), discovery, stack)
+    running = (gateway, ReloadableGateway(gateway, gate, rules, limits, server))
+    place = (host, server.port, 0 if worker is None else worker.number)
+    report = await _join(place, settings, network, running, discovery, stack) if has_domain() else None
     url = f"{server.scheme}://{host}:{server.port}"
     name = network.instance.id or f"gateway-{server.port}"
     await _open_admin_api(settings, name, worker, url, stack, report)

@@ -27,7 +27,7 @@ _read_level = Decoder(LogLevel).body
 class AdminApi:
     """Checks the operators' token and sets the log level; `operations` answers all other requests.
 
-    `console` answers those for pages, below /console: it checks itself who has signed in.
+    `console` answers those for pages, below /console: it checks itself if a browser has signed in.
     """
 
     def __init__(self, token: str, operations: Handler | None = None, console: Handler | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The pages of a node at its admin API: who may see them, what they show, in both languages."""
+"""The pages of a node at its admin API: signing in, what they show, in both languages."""
 
 import asyncio
 import json
