@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,7 @@ balances = Table(
     Column("held", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
 )
+Index("customers_credit_by_balance", balances.c.balance, balances.c.id)
 entries = Table(
     "customers_entry",
     TABLES,
@@ -168,6 +169,9 @@ class CustomersQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which customers, how many, and from where on."""
 
     ids: Annotated[str, Meta(max_length=10_000, description="up to 200 ids, with commas")] | None = None
+    sort: Annotated[
+        Literal["id", "balance", "-balance"], Meta(description="the least credit first, or last")
+    ] = "id"
     limit: Limit = 24
     after: After | None = None
 
@@ -190,6 +194,9 @@ def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  
         after=after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+_SORTS = {"id": Sort((balances.c.id,), (str,)), "balance": Sort((balances.c.balance,), (int,))}
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,7 @@ class CustomerQueries:
         return _entries(db, customer, asked.limit, asked.after)
 
     def find(self, db: Any, asked: CustomersQuery) -> Answer:  # noqa: ANN401 (as above)
-        """Return a page of the credits of customers, by id. Raises `Invalid`."""
+        """Return a page of the credits of customers. Raises `Invalid`."""
         query = select(balances)
         if asked.ids is not None:
             ids = [customer_named(name, self.local_reader) for name in asked.ids.split(",")]
@@ -251,8 +258,8 @@ class CustomerQueries:
             db,
             query,
             balances.c.id,
-            order="id",
-            sort=Sort((balances.c.id,), (str,)),
+            order=asked.sort,
+            sort=_SORTS[asked.sort.removeprefix("-")],
             limit=asked.limit,
             render=self._shown,
             after=asked.after,

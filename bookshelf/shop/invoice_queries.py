@@ -62,12 +62,13 @@ class RevenueAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class InvoicesQuery(OwnedOverseen, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
     """Whose invoices, of which days of the shop's zone, both inclusive; how many, and from where on.
 
-    As CSV all of them are answered, the oldest first, without `limit` and `after`.
+    As CSV all of them are answered, the oldest first, without `sort`, `limit` and `after`.
     """
 
     customer: Customer | None = None
     since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
     until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
+    sort: Annotated[Literal["number", "-number"], Meta(description="the newest last, or first")] = "-number"
     format: Annotated[Literal["json", "csv"], Meta(description="csv: a table of all that match")] = "json"
     limit: Limit = 24
     after: After | None = None
@@ -111,7 +112,7 @@ class InvoiceQueries:
         return account_of(row.customer, self.local_reader)
 
     def find(self, db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
-        """Return a page of the invoices that match, the newest first. Raises `Invalid`."""
+        """Return a page of the invoices that match. Raises `Invalid`."""
         query = _seen_by(asked)
         if asked.customer is not None:
             named = customer_named(asked.customer, self.local_reader)
@@ -127,7 +128,7 @@ class InvoiceQueries:
             db,
             query,
             invoices.c.order,
-            order="-number",
+            order=asked.sort,
             sort=Sort((invoices.c.number,), (str,)),
             limit=asked.limit,
             render=self._shown,

@@ -7,6 +7,8 @@ from support.pages import Pages, ShelfApi, ShownPage
 from support.shop import LATE, Shop
 from support.until import eventually
 
+from bookshelf.shop.credit import CREDIT, OpenCredit
+from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER
 from bookshelf.shop.pages.managing.site import SITE
 
@@ -140,6 +142,49 @@ async def test_invoices_are_listed_by_days_and_lead_to_their_table() -> None:
         assert b"o-1" in table.body
         none = await pages.get("/manage/invoices?from=2099-01-02")
         assert "No invoice of these days" in none.words
+
+
+async def test_invoices_are_sorted_by_their_column() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        for order in ("o-1", "o-2"):
+            await shop.place(order, 1)
+            await shop.ended(order, "FINALIZED")
+        pages = Pages(SITE, ShelfApi(shop.services))
+
+        async def listed() -> bool:
+            await shop.caught_up()
+            return "-000002" in (await pages.get("/manage/invoices")).html
+
+        await eventually(listed, "both invoices are written")
+        newest = await pages.get("/manage/invoices")
+        assert 'aria-sort="descending"' in newest.html
+        assert newest.html.index("-000002") < newest.html.index("-000001")
+        oldest = await pages.get("/manage/invoices?sort=number")
+        assert 'aria-sort="ascending"' in oldest.html
+        assert oldest.html.index("-000001") < oldest.html.index("-000002")
+        assert "/manage/invoices?sort=number" in newest.html
+
+
+async def test_customers_are_sorted_by_their_balance() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        for customer, amount in (("a-1", 500), ("a-2", 900), ("a-3", 700)):
+            await shop.ask(CREDIT, customer, OpenCredit(amount=Money(amount, "EUR")))
+        await shop.caught_up()
+        pages = Pages(SITE, ShelfApi(shop.services))
+
+        async def ids(address: str) -> list[str]:
+            shown = await pages.get(address)
+            return [found for found in re.findall(r'id="customer-([^"]+)"', shown.html) if found[:2] == "a-"]
+
+        assert await ids("/manage/customers?sort=-balance") == ["a-2", "a-3", "a-1"]
+        assert await ids("/manage/customers?sort=balance") == ["a-1", "a-3", "a-2"]
+        assert await ids("/manage/customers?sort=other") == ["a-1", "a-2", "a-3"]
+        assert "/manage/customers?sort=-balance" in (await pages.get("/manage/customers")).html
+        listed = await shop.get("customers", "/shop/customers?sort=-balance&limit=2")
+        assert [one["customer"] for one in listed.json][-1] in {"a-2", "a-3"}
+        assert "sort=-balance" in listed.headers["Link"]
 
 
 async def test_today_is_the_day_of_the_shop() -> None:

@@ -25,6 +25,7 @@ from bookshelf.site.page_request import PageRequest
 CUSTOMERS = f"{ROOT}/customers"
 NOTICES = {"credit-granted": _("The credit is granted."), "credit-set": _("The credit is set.")}
 _PAGE, _ENTRIES, _ORDERS = 30, 20, 10
+_BY_ID, _LEAST, _MOST = _SORTS = ("id", "balance", "-balance")
 _EVENTS: Mapping[str, str] = {
     "credit-opened": _("Opened"),
     "credit-granted": _("Granted"),
@@ -37,10 +38,23 @@ _EVENTS: Mapping[str, str] = {
 
 
 class CustomerSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """Which customers: a handle, an e-mail address or an id; and from where on."""
+    """Which customers: a handle, an e-mail address or an id; in which order; and from where on.
+
+    `sort` is id, balance or -balance.
+    """
 
     q: str = ""
+    sort: str = _BY_ID
     after: str = ""
+
+    def address(self, **changes: str) -> str:
+        """Return the address of a list of the same customers, from its beginning on."""
+        asked = msgspec.structs.replace(self, **{"after": "", **changes})
+        sort = None if asked.sort == _BY_ID else asked.sort
+        return target(CUSTOMERS, q=asked.q, sort=sort, after=asked.after)
+
+
+_ALL = CustomerSearch()
 
 
 class ListedCustomer(msgspec.Struct, frozen=True):
@@ -55,6 +69,8 @@ class CustomersModel(Model):
 
     rows: tuple[ListedCustomer, ...]
     words: str
+    sort: str
+    sort_address: str
     more_address: str
     first_address: str
 
@@ -78,31 +94,37 @@ class CustomerModel(Model):
 
 async def show_customers(request: PageRequest) -> Page:
     """Show the customers."""
-    query: CustomerSearch = request.query
-    words = query.q.strip()
+    asked: CustomerSearch = request.query
+    words = asked.q.strip()
+    query = msgspec.structs.replace(asked, q=words, sort=asked.sort if asked.sort in _SORTS else _BY_ID)
     ids = None
     if words:
         people = await request.api.try_get(target("/accounts", q=words))
         found = [] if people is None else [str(one["id"]) for one in people.body]
         ids = ",".join(found) or words
     credits_ = await request.api.get(
-        target("/shop/customers", ids=ids, limit=_PAGE, after=query.after), kind=list[ShopCredit]
+        target("/shop/customers", ids=ids, sort=query.sort, limit=_PAGE, after=query.after),
+        kind=list[ShopCredit],
     )
     names = await names_of(request, (one.customer for one in credits_.body))
-    return _list_page(credits_.body, names, words, credits_.cursor, query.after)
+    return _list_page(credits_.body, names, query, credits_.cursor)
 
 
 def _list_page(
     found: Sequence[ShopCredit],
     names: Mapping[str, str],
-    words: str = "",
+    query: CustomerSearch = _ALL,
     cursor: str | None = None,
-    after: str = "",
 ) -> Page:
     rows = tuple(ListedCustomer(one, names.get(one.customer, one.customer)) for one in found)
-    more = "" if cursor is None else target(CUSTOMERS, q=words, after=cursor)
-    first = target(CUSTOMERS, q=words) if after else ""
-    model = CustomersModel(rows=rows, words=words, more_address=more, first_address=first)
+    model = CustomersModel(
+        rows=rows,
+        words=query.q,
+        sort=query.sort,
+        sort_address=query.address(sort=_LEAST if query.sort == _MOST else _MOST),
+        more_address="" if cursor is None else query.address(after=cursor),
+        first_address=query.address() if query.after else "",
+    )
     return Page("customers.html", model)
 
 
@@ -171,8 +193,13 @@ def _examples() -> Mapping[str, Page]:
     return {
         "usual": _list_page(usual, names),
         "empty": _list_page((), {}),
-        "none": _list_page((), {}, "zed@example.org"),
-        "long": _list_page((long, *usual), {"a-3": "Ann Eleonora Wilhelmina " * 8}, "ann", "next"),
+        "none": _list_page((), {}, CustomerSearch(q="zed@example.org")),
+        "long": _list_page(
+            (long, *usual),
+            {"a-3": "Ann Eleonora Wilhelmina " * 8},
+            CustomerSearch(q="ann", sort=_MOST),
+            "next",
+        ),
     }
 
 

@@ -26,6 +26,7 @@ PERIODS: Mapping[str, str] = {
     "product": _("By product"),
 }
 _PAGE, _CSV = 30, 1000
+_OLDEST, _NEWEST = "number", "-number"
 #: How many bars have room for their labels: of products, whose names are longer, fewer.
 _BARS, _PRODUCTS = 12, 8
 #: A cell that begins with one of these is a formula to some programs.
@@ -33,11 +34,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class InvoiceSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    """Of which days, and from where on."""
+    """Of which days, in which order, and from where on. `sort` is number or -number."""
 
     since: str = ""
     until: str = ""
+    sort: str = "-number"
     after: str = ""
+
+    def address(self, **changes: str) -> str:
+        """Return the address of a list of the same days, from its beginning on."""
+        asked = msgspec.structs.replace(self, **{"after": "", **changes})
+        sort = None if asked.sort == _NEWEST else asked.sort
+        return target(INVOICES, from_=asked.since, to=asked.until, sort=sort, after=asked.after)
 
 
 _ALL = InvoiceSearch()
@@ -60,6 +68,8 @@ class InvoicesModel(Model):
     count: int
     since: str
     until: str
+    sort: str
+    sort_address: str
     csv_address: str
     more_address: str
     first_address: str
@@ -79,9 +89,12 @@ class RevenueModel(Model):
 
 
 async def show_invoices(request: PageRequest) -> Page:
-    """Show the invoices, the newest first."""
+    """Show the invoices, the newest first if nothing else is asked for."""
     query: InvoiceSearch = request.query
-    asked = target("/shop/invoices", from_=query.since, to=query.until, limit=_PAGE, after=query.after)
+    if query.sort != _OLDEST:
+        query = msgspec.structs.replace(query, sort=_NEWEST)
+    days = {"from_": query.since, "to": query.until}
+    asked = target("/shop/invoices", **days, sort=query.sort, limit=_PAGE, after=query.after)
     found = await request.api.get(asked, kind=list[WrittenInvoice])
     names = await names_of(request, (one.customer for one in found.body))
     return _list_page(found.body, names, found.total, found.cursor, query)
@@ -101,9 +114,11 @@ def _list_page(
         count=count,
         since=query.since,
         until=query.until,
+        sort=query.sort,
+        sort_address=query.address(sort=_OLDEST if query.sort == _NEWEST else _NEWEST),
         csv_address=target(f"{PREFIX}/shop/invoices", **days, format="csv"),
-        more_address="" if cursor is None else target(INVOICES, **days, after=cursor),
-        first_address=target(INVOICES, **days) if query.after else "",
+        more_address="" if cursor is None else query.address(after=cursor),
+        first_address=query.address() if query.after else "",
     )
     return Page("invoices.html", model)
 
