@@ -8,10 +8,18 @@ from support.until import eventually
 from support.upstream import FakeCluster, Service, openapi_document
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client import LocalTransport
-from bookshelf.http.message import Request, Response, request
+from bookshelf.http.client import LocalTransport, RemoteHandler
+from bookshelf.http.message import Handler, Request, Response, request
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.runtime.agent.gate import Admissions, NotDrained, admitted
+from bookshelf.http.server import HttpServer
+from bookshelf.runtime.agent.gate import (
+    Admissions,
+    AdmittedApi,
+    AdmittedTransport,
+    NotDrained,
+    admitted,
+    carry_admission,
+)
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.header_fields import ADMITTED
@@ -187,3 +195,41 @@ async def test_a_policy_pauses_its_service_and_no_gateway(edge: PausedEdge) -> N
     assert edge.gate.paused is None
     chain = ADMISSIONS.add("", "gateway")
     assert (edge.books.admits(chain), edge.books.admits(ADMISSIONS.add(chain, "books"))) == (False, True)
+
+
+@pytest.mark.parametrize("carries", [True, False])
+async def test_a_page_in_another_process_is_completed_while_all_is_paused(
+    edge: PausedEdge, *, carries: bool
+) -> None:
+    edge.limiter.wait_s = 0.05
+    server = HttpServer(edge.gateway, "127.0.0.1", 0)
+    await server.start()
+    remote = RemoteHandler(f"http://127.0.0.1:{server.port}")
+    api: Handler = AdmittedApi(remote) if carries else remote
+    site = ServiceGate("site", PolicyGate(LocalReader()), lambda _service: 0, ADMISSIONS)
+    site.resume()
+    edge.pause.add(site)
+
+    async def page(_request: Request, _path: object) -> Response:
+        edge.pause.refuse("r1")  # it begins while the page is made
+        return await api.handle(request("GET", "/bookshelf/books"))
+
+    try:
+        answer = await site.around(page, "/", request("GET", "/"), {})
+        assert answer.status == (200 if carries else 503)
+    finally:
+        await remote.close()
+        await server.stop()
+
+
+async def test_the_process_of_a_service_group_carries_what_its_node_has_admitted(edge: PausedEdge) -> None:
+    edge.pause.refuse("r1")
+    [books] = edge.discovery.snapshot().having(["books"])
+
+    async def endpoint(_request: Request, _path: object) -> Response:
+        transport = AdmittedTransport(edge.transport)
+        return await transport.send(books.address, books.port, request("GET", "/books"))
+
+    asked = request("GET", "/", b"", Bookshelf_Admitted=ADMISSIONS.add("", "counters"))
+    assert (await carry_admission(endpoint, "/", asked, {})).status == 200
+    assert (await carry_admission(endpoint, "/", request("GET", "/"), {})).status == 503
