@@ -1,0 +1,53 @@
+"""Rollouts on processes with clocks hours apart: they are decided as ever, and a dead node is evicted."""
+
+from collections.abc import Iterator
+
+import pytest
+from chaos.kafka.test_rollout_kills import LONG_S, KillableSystem, Recorder
+from support import consul
+from support.faketime import shifted
+from support.fleet import Fleet
+from support.instance import names_of_its_own
+from support.kafka import Broker
+from support.member import Member
+from support.until import until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "consul", "faketime")]
+#: Hours by which the clock of a member is ahead.
+AHEAD = {"newbook-1": 1, "newbook-2": -1, "rollouts-2": 1}
+
+
+class SystemOfClocks(KillableSystem):
+    """Members with clocks of their own."""
+
+    def start(self, name: str) -> Member:
+        service, number = name.split("-")
+        if name not in AHEAD:
+            return self.fleet.launch(service, int(number))
+        return self.fleet.launch(service, int(number), shifted(AHEAD[name]))
+
+
+@pytest.fixture
+def system(
+    tmp_path_factory: pytest.TempPathFactory, kafka_broker: Broker, consul_agent: consul.Agent
+) -> Iterator[SystemOfClocks]:
+    agent = f"127.0.0.1:{consul_agent.ports.http}"
+    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), kafka_broker.address, agent, **settings)
+    try:
+        yield SystemOfClocks(fleet)
+    finally:
+        fleet.close()
+
+
+def test_clocks_that_are_hours_apart_change_no_rollout(system: SystemOfClocks) -> None:
+    with Recorder(system) as recorder:
+        system.commit()
+        system.fleet.members["rollouts-1"].kill()
+        system.start("rollouts-1").ready()
+        system.commit()
+        system.fleet.members["newbook-2"].kill()
+        until(lambda: "newbook-2" not in str(system.status()), "the killed node is evicted", LONG_S)
+        system.start("newbook-2").ready()
+        system.commit()
+    recorder.check()
