@@ -1,4 +1,4 @@
-"""Tells most keys that were never stored from those that may have been, in about ten bits for each key.
+"""Separates most keys that were never stored from those that may have been, by about ten bits for each key.
 
 Source: B. H. Bloom, Space/Time Trade-offs in Hash Coding with Allowable Errors, CACM 13(7), 1970.
 """
