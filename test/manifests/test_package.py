@@ -20,6 +20,8 @@ from support.until import until
 
 from bookshelf.cli.main import main
 
+#: Installing has a limit of 300 s of its own, and is part of the first test that needs it.
+pytestmark = pytest.mark.timeout(600)
 _LIMIT = 5_000_000
 
 
