@@ -4,10 +4,12 @@ The offsets of unreadable records are an immutable tree of which a change copies
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cache
 from operator import attrgetter
 from sys import getsizeof
+from types import NoneType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -195,15 +197,20 @@ def memory_of(snapshot: AggregateSnapshot[Any]) -> int:
 
 
 def _size(value: Any) -> int:  # noqa: ANN401 (whatever a state is made of)
-    if value is None or isinstance(value, str | bytes):
-        return getsizeof(value)
-    if isinstance(value, msgspec.Struct):
-        return _VALUE_BYTES + sum(_size(getattr(value, name)) for name in value.__struct_fields__)
-    if isinstance(value, Mapping):
-        return _VALUE_BYTES + _sizes(value) + _sizes(value.values())
-    if isinstance(value, list | tuple | AbstractSet):
-        return _VALUE_BYTES + _sizes(value)
-    return _VALUE_BYTES
+    parts = _parts_of(value.__class__)
+    return getsizeof(value) if parts is None else _VALUE_BYTES + sum(map(_sizes, parts(value)))
+
+
+@cache
+def _parts_of(kind: type) -> Callable[[Any], tuple[Collection[Any], ...]] | None:
+    """Return what gives the contents of a value of this type; None for a value that is measured itself."""
+    if issubclass(kind, str | bytes | NoneType):
+        return None
+    if issubclass(kind, msgspec.Struct):
+        return lambda value: (msgspec.structs.astuple(value),)
+    if issubclass(kind, Mapping):
+        return lambda value: (value, value.values())
+    return (lambda value: (value,)) if issubclass(kind, list | tuple | AbstractSet) else lambda _: ()
 
 
 def _sizes(values: Collection[Any]) -> int:
