@@ -8,6 +8,7 @@ from support.elections import LOCKS, LONG_S, election_of
 from support.shelf import Shelf
 
 from bookshelf.concurrency import cancel_and_wait
+from bookshelf.log.port import NewRecord
 from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.backup import restore_backup, write_backup
 from bookshelf.runtime.clock import SystemClock
@@ -76,3 +77,31 @@ async def test_a_log_without_locks_gets_no_record(tmp_path: Path) -> None:
     log = await SqliteLog.open(Path(restored.data) / "log.sqlite", 2)
     assert [await log.end("locks", part) for part in range(2)] == [0, 0]
     await log.close()
+
+
+async def test_sessions_and_the_revision_of_a_domain_are_restored_as_they_were(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    written = {}
+    log = await SqliteLog.open(data / "log.sqlite", 2)
+    for topic in ("sessions", "cluster"):
+        for part in range(2):
+            writer = await log.writer("test", topic, part)
+            written[topic, part] = [f"{topic} {part} {n}".encode() for n in range(3)]
+            await writer.append([NewRecord("key", value) for value in written[topic, part]])
+            await writer.close()
+    await log.close()
+    await token_of(data, 3)
+    backup, _ = write_backup(data, tmp_path / "backups", NOW)
+    restored = restore_backup(backup, tmp_path / "new", NOW, replace=False)
+    log = await SqliteLog.open(Path(restored.data) / "log.sqlite", 2)
+    try:
+        for (topic, part), values in written.items():
+            # their offsets are no tokens: they stay
+            assert await log.end(topic, part) == len(values)
+            tail = await log.tail(topic, part, 0)
+            found = [record.value for record in await tail.take(10)]
+            await tail.close()
+            assert found == values
+    finally:
+        await log.close()

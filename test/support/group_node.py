@@ -27,7 +27,7 @@ from bookshelf.runtime.api.identity import LocalReader
 PROGRAM = Path(__file__).with_name("child_program.py")
 TEST = PROGRAM.parents[1]
 #: Seconds for a process to load, on a machine that does much else.
-LOAD_S = 60.0
+LOAD_S = 120.0
 
 
 class GroupNode:

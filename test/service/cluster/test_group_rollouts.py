@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from support.domain_nodes import ROLLOUTS
+from support.domain_nodes import rollouts
 from support.group_node import LOAD_S, GroupNode
 from support.packages import SERVICES, files, package, zipped
 from support.shelf import Answered, Shelf
@@ -19,6 +19,7 @@ from bookshelf.cli.domain_node import AgentPorts
 from bookshelf.cli.node_agent import start_group_agent
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_state import report_on_groups
+from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
 from bookshelf.cluster.node_report import own_differences
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.http.message import request
@@ -30,13 +31,19 @@ if TYPE_CHECKING:
     from bookshelf.runtime.agent.agent import NodeAgent
 
 ADMISSIONS = Admissions(b"key")
+#: Processes start slowly on a machine that does much else: no time limit of a phase may end first.
+PATIENT = rollouts(
+    domain_aggregate(
+        RolloutLimits(notification_wait_s=LOAD_S, load_s=4 * LOAD_S, commit_timeout_s=4 * LOAD_S)
+    )
+)
 
 
 class GroupDomain:
     """The service rollouts, and two nodes that share a repository."""
 
     def __init__(self, folder: Path, keys: str = "") -> None:
-        self.shelf = Shelf(services=(ROLLOUTS,))
+        self.shelf = Shelf(services=(PATIENT,))
         discovery = self.shelf.infrastructure.discovery
         self.nodes = [
             GroupNode(folder / name, keys if name == "two" else "", LOAD_S, folder / "repository", discovery)
@@ -65,12 +72,24 @@ class GroupDomain:
         await self._stack.aclose()
 
     async def send(self, target: str, **body: object) -> Answered:
-        made = request("POST", target, msgspec.json.encode(body), Content_Type="application/json")
+        content = msgspec.json.encode(body) if body else b""
+        made = request(
+            "POST" if body else "GET", target, content, **{"Content_Type": "application/json"} if body else {}
+        )
         async with asyncio.timeout(2 * LOAD_S):
             return Answered(await self.shelf.hosts["rollouts"].api.handle(made))
 
     async def change(self, *changes: dict[str, str], commit: bool = True) -> Answered:
-        return await self.send("/cluster/rollouts", changes=changes, commit=commit, wait=60)
+        answer = await self.send("/cluster/rollouts", changes=changes, commit=commit, wait=60)
+        if answer.status != 202 or not commit:
+            return answer
+        # the processes have not started in the longest time that a request may wait
+        await eventually(self._has_loaded, "the packages are loaded", 4 * LOAD_S)
+        number = answer.json["changes"]
+        return await self.send(f"/cluster/rollouts/{answer.json['rollout']}/commit", changes=number, wait=60)
+
+    async def _has_loaded(self) -> bool:
+        return (await self.send("/cluster/status")).json["state"] not in {"load", "pause"}
 
     async def answers(self) -> list[tuple[int, bytes]]:
         return [await node.get() for node in self.nodes]

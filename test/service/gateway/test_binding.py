@@ -222,6 +222,44 @@ async def test_a_bound_client_gets_the_primary_of_its_domain() -> None:
         await domains.gateway.stop()
 
 
+async def test_of_a_thousand_clients_none_changes_its_domain_when_both_primaries_are_lost() -> None:
+    domains, locks = Domains(), FakeLocks()
+    await domains.cluster.add(locks)
+    instances = {}
+    for name in ("blue1", "blue2", "green1", "green2"):
+        domain, service = name[:-1], Service(COUNTER, Response(200, {}, name.encode()))
+        instances[name] = await domains.cluster.add(service, domain=domain, group="counter", holder=name)
+    for domain in ("blue", "green"):
+        locks.hold("counter", f"{domain}1", 7, domain)
+    rules = domains.gateway.rules
+    rules.set_own(rules.take({"bind": [RULE], "primary": [{"group": "counter", "wait_s": 600}]}))
+    await domains.gateway.start()
+    try:
+        bound = []
+        for _ in range(1000):
+            first = await domains.ask()
+            assert isinstance(first.body, bytes)
+            bound.append((cookie_of(first), first.body))
+        assert {body for _, body in bound} == {b"blue1", b"green1"}
+
+        async def have_moved() -> bool:
+            return {(await domains.ask(Cookie=cookie)).body for cookie, _ in bound[:50]} == {
+                b"blue2",
+                b"green2",
+            }
+
+        for domain in ("blue", "green"):
+            await domains.discovery.deregister(instances[f"{domain}1"].id)
+            locks.hold("counter", f"{domain}2", 8, domain)
+        await until_true(have_moved, "the backups have taken over")
+        for cookie, body in bound:
+            again = await domains.ask(Cookie=cookie)
+            assert (again.status, again.body) == (200, body.replace(b"1", b"2"))
+            assert "Bookshelf-Rebound" not in again.headers
+    finally:
+        await domains.gateway.stop()
+
+
 @pytest.mark.parametrize(
     ("rule", "match"),
     [
