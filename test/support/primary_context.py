@@ -13,6 +13,7 @@ import msgspec
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.service import Service
@@ -34,10 +35,14 @@ class ValueSet(Event, frozen=True):
 
 
 class SetValue(Command, frozen=True):
-    """Give the counter this value."""
+    """Give the counter this value. `former`: only if it has this one; a primary's first write states it.
+
+    The former primary may have written since the value was read: tokens refuse it only from that write on.
+    """
 
     TYPE: ClassVar[str] = "test.set-value.v1"
     value: int
+    former: int | None = None
 
 
 class CounterValue(State, frozen=True):
@@ -46,8 +51,12 @@ class CounterValue(State, frozen=True):
     value: int = 0
 
 
-def decide(_state: CounterValue, command: Command) -> list[Event]:
-    return [ValueSet(value=command.value)] if isinstance(command, SetValue) else []
+def decide(state: CounterValue, command: Command) -> list[Event]:
+    if not isinstance(command, SetValue):
+        return []
+    if command.former is not None and command.former != state.value:
+        raise Conflict("the counter has another value by now; try again")
+    return [ValueSet(value=command.value)]
 
 
 def evolve(state: CounterValue, event: Event) -> CounterValue:
@@ -110,10 +119,12 @@ class Counters:
             raise Problem("unavailable", "this is a backup")
         async with self._turns[counter]:
             known = self._values.get((token, counter))
+            former = None
             if known is None:
-                known = (await ports.state(self._counter, counter)).value
+                known = former = (await ports.state(self._counter, counter)).value
             await self.pause()
-            result = await self._write(ports, counter, SetValue(known + 1), request.headers.get(KEY), token)
+            command = SetValue(known + 1, former)
+            result = await self._write(ports, counter, command, request.headers.get(KEY), token)
             if result.replayed:
                 self._values.pop((token, counter), None)
             else:

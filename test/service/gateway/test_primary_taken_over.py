@@ -75,7 +75,7 @@ class Nodes:
 
 
 @asynccontextmanager
-async def running(*, fenced: bool = True) -> AsyncIterator[Nodes]:
+async def running(*, fenced: bool = True, within_s: float = DEADLINE_S) -> AsyncIterator[Nodes]:
     async with AsyncExitStack() as stack:
         shelf, _ = await stack.enter_async_context(log_election())
         nodes: list[Node] = []
@@ -92,7 +92,7 @@ async def running(*, fenced: bool = True) -> AsyncIterator[Nodes]:
         gateway.rules.set_own(gateway.rules.take({"primary": [{"group": "counters", "wait_s": 10}]}))
         stack.push_async_callback(gateway.stop)
         await gateway.start()
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(within_s):
             yield Nodes(nodes, gateway)
 
 
@@ -128,14 +128,18 @@ async def test_a_primary_that_stops_hands_over_and_no_request_fails() -> None:
         assert nodes.nodes[1].is_primary
 
 
-async def test_nothing_acknowledged_is_missing_when_the_primary_is_lost() -> None:
-    async with running() as nodes:
-        adding = asyncio.create_task(add_much(nodes))
+@pytest.mark.parametrize(
+    ("clients", "each"),
+    [(10, 10), pytest.param(200, 25, marks=pytest.mark.slow, id="200 clients, 10,000 changes")],
+)
+async def test_nothing_acknowledged_is_missing_when_the_primary_is_lost(clients: int, each: int) -> None:
+    async with running(within_s=10 * DEADLINE_S) as nodes:
+        adding = asyncio.create_task(add_much(nodes, clients, each))
         await nodes.add("all", "first")
         await nodes.nodes[0].lose()
         await adding
-        assert await nodes.value("all") == 101
-        assert [await nodes.value(f"own-{number}") for number in range(10)] == [10] * 10
+        assert await nodes.value("all") == clients * each + 1
+        assert [await nodes.value(f"own-{number}") for number in range(clients)] == [each] * clients
 
 
 @pytest.mark.parametrize("fenced", [True, False], ids=["fenced", "planted: without tokens"])
