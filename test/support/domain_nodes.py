@@ -10,10 +10,8 @@ from support.shelf import DEADLINE_S, Answered, Shelf
 from support.until import eventually
 
 from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
-from bookshelf.cluster.domain_state import Domain
 from bookshelf.cluster.handlers import AGENT_COMMANDS, rollout_routes
 from bookshelf.cluster.node import DomainNode
-from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.item import ItemChange, ItemProblem
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.service import Service
@@ -28,20 +26,14 @@ from bookshelf.runtime.agent.policy import PolicyGate
 
 DOMAIN = domain_aggregate(RolloutLimits())
 
-
-def rollouts(aggregate: Aggregate[Domain] = DOMAIN) -> Service:
-    """Return the service of the domain blue."""
-    return Service(
-        name="rollouts",
-        summary="Rollouts",
-        tags=("cluster", "rollouts"),
-        port=8130,
-        runs=(aggregate,),
-        serves=rollout_routes(aggregate, "blue", lambda _change: ()),
-    )
-
-
-ROLLOUTS = rollouts()
+ROLLOUTS = Service(
+    name="rollouts",
+    summary="Rollouts",
+    tags=("cluster", "rollouts"),
+    port=8130,
+    runs=(DOMAIN,),
+    serves=rollout_routes(DOMAIN, "blue", lambda _change: ()),
+)
 SETTING = {"kind": "settings", "content": "log_level = 'debug'\n"}
 
 

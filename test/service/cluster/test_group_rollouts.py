@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from support.domain_nodes import rollouts
+from support.domain_nodes import ROLLOUTS
 from support.group_node import LOAD_S, GroupNode
 from support.packages import SERVICES, files, package, zipped
 from support.shelf import Answered, Shelf
@@ -19,7 +19,6 @@ from bookshelf.cli.domain_node import AgentPorts
 from bookshelf.cli.node_agent import start_group_agent
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_state import report_on_groups
-from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
 from bookshelf.cluster.node_report import own_differences
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.http.message import request
@@ -31,19 +30,13 @@ if TYPE_CHECKING:
     from bookshelf.runtime.agent.agent import NodeAgent
 
 ADMISSIONS = Admissions(b"key")
-#: Processes start slowly on a machine that does much else: no time limit of a phase may end first.
-PATIENT = rollouts(
-    domain_aggregate(
-        RolloutLimits(notification_wait_s=LOAD_S, load_s=4 * LOAD_S, commit_timeout_s=4 * LOAD_S)
-    )
-)
 
 
 class GroupDomain:
     """The service rollouts, and two nodes that share a repository."""
 
     def __init__(self, folder: Path, keys: str = "") -> None:
-        self.shelf = Shelf(services=(PATIENT,))
+        self.shelf = Shelf(services=(ROLLOUTS,))
         discovery = self.shelf.infrastructure.discovery
         self.nodes = [
             GroupNode(folder / name, keys if name == "two" else "", LOAD_S, folder / "repository", discovery)
