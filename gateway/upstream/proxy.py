@@ -308,7 +308,10 @@ class Proxy:
                     raise no_answer(call.request) from None
                 call.lost = True
                 if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
-                    call.tried.clear()  # only the connection broke: try the same endpoint again
+                    # only the connection broke: try the same endpoint again, but not while its process, which
+                    # may be ending, still has a listener that accepts what it will never read
+                    await self._pause(min(self._timeouts.away_pause_s, call.end - now))
+                    call.begin_round()
 
     async def _held(self, call: Call) -> bool:
         """Wait a moment for a service that is away; return False if the request is not to be held any more.

@@ -117,6 +117,24 @@ async def test_a_command_whose_connection_was_cut_is_repeated_once_the_instance_
     assert len({sent.headers["Idempotency-Key"] for sent in service.asked[1:]}) == 1
 
 
+async def test_an_instance_that_ends_may_accept_a_connection_that_it_never_reads() -> None:
+    """The connections of a killed process are closed one after the other, and its listener among them."""
+    sending = Sending(keyed=True)
+    killed = sending.now + 100.0
+
+    async def ending(_request: Request) -> Response:
+        if killed <= sending.now < killed + 0.2:
+            raise LOST
+        if killed <= sending.now < killed + 7.0:
+            raise GONE
+        return DONE
+
+    sending.add(ending)
+    assert await sending.status("POST") == 200
+    sending.now = killed
+    assert await sending.status("POST") == 200
+
+
 async def test_streams_are_not_held() -> None:
     sending = Sending()
     sending.add()
