@@ -53,6 +53,7 @@ def test_in_every_interleaving_a_rollout_ends_once_and_alike(bounds: Bounds) -> 
     "bounds",
     [
         ONE_OF_EACH._replace(total=2),
+        ONE_OF_EACH._replace(total=3),
         ONE_OF_EACH._replace(barrier="prepare", extensions=1),
         ONE_OF_EACH._replace(barrier="prepare", total=2),
         Bounds(crashes=1, cuts=1, evictions=1, departures=1, barrier="prepare", total=4),
