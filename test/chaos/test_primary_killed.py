@@ -25,7 +25,7 @@ TTL_S = 2
 
 
 class PrimaryGroup:
-    """The service `locks`, a gateway, and instances of `counters`, each in a process of its own."""
+    """The services `rollouts` and `locks`, a gateway, and instances of `counters`, each in a process of its own."""
 
     def __init__(self, folder: Path, broker: str, agent: Agent) -> None:
         self._folder = folder
@@ -40,8 +40,10 @@ class PrimaryGroup:
             "BOOKSHELF_GATEWAY_RULES": str(rules),
             "BOOKSHELF_ACCOUNTS": "off",
         }
-        [port] = reserved_ports(1)
+        port, own = reserved_ports(2)
         self.members: dict[str, Member] = {}
+        rollouts = [*COMMAND, "run", "rollouts", "--port", str(own), "--id", "rollouts-1"]
+        self._run("rollouts-1", "rollouts", [*rollouts, "--data", str(folder / "rollouts")])
         self.start("locks", "locks-1")
         gateway = [*COMMAND, "run", "gateway", "--port", str(port), "--id", "gateway-1"]
         self._run("gateway-1", "gateway", [*gateway, "--data", str(folder / "gateway")])
