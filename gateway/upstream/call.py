@@ -94,7 +94,8 @@ class Call:
     `end`: when the time for all attempts is over. `again`: the request may be sent again after a response
     that reports that nothing was done. `repeatable`: it may be sent again even if it may have been carried
     out, because it is then recognised as a repetition. `tries`: how many attempts were made. `lost`: one of
-    them got no response. `tried`: the endpoints of the attempts of this round.
+    them got no response. `lost_onward`: an instance that had sent it on to the owner got none. `tried`: the
+    endpoints of the attempts of this round.
     """
 
     request: Request
@@ -106,6 +107,7 @@ class Call:
     owner: UpstreamEndpoint | None
     tries: int = 0
     lost: bool = False
+    lost_onward: bool = False
     tried: list[UpstreamEndpoint] = field(default_factory=list)
 
     def choose(self, now: float) -> UpstreamEndpoint | None:
@@ -139,6 +141,11 @@ class Call:
             return self.request
         return msgspec.structs.replace(self.request, headers=named)
 
+    @property
+    def is_lost(self) -> bool:
+        """True if an attempt may have been carried out, and its answer was lost."""
+        return self.lost or self.lost_onward
+
     def is_unknown(self, status: int) -> bool:
         """Return True if an answer with this status leaves open whether the command was carried out.
 
@@ -147,7 +154,7 @@ class Call:
         """
         if self.request.method in READS:
             return False
-        if self.lost:
+        if self.is_lost:
             return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return self.repeatable and status == HTTPStatus.GATEWAY_TIMEOUT
 

@@ -209,7 +209,7 @@ async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
             await close_body(answer.body)
 
 
-_UNAVAILABLE = 503
+_UNAVAILABLE, _GATEWAY_TIMEOUT = 503, 504
 #: Values of Retry-After after which it is worth to wait; a service that is closed names more seconds.
 _SOON = frozenset({"0", "1", "2"})
 #: The most endpoints that one request is sent to.
@@ -299,7 +299,11 @@ class Proxy:
                 continue
             call.tried.append(endpoint)
             try:
-                return await self._attempts.ask(endpoint, call)
+                answer = await self._attempts.ask(endpoint, call)
+                if not self._is_lost_onward(call, answer):
+                    return answer
+                await discard(answer.body)
+                await self._wait(call)
             except Unreachable:
                 continue  # that endpoint has not seen the request
             except NoResponse as fault:
@@ -310,8 +314,23 @@ class Proxy:
                 if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
                     # only the connection broke: try the same endpoint again, but not while its process, which
                     # may be ending, still has a listener that accepts what it will never read
-                    await self._pause(min(self._timeouts.away_pause_s, call.end - now))
-                    call.begin_round()
+                    await self._wait(call)
+
+    def _is_lost_onward(self, call: Call, answer: Response) -> bool:
+        """Return True if the owner of a command was lost on its way, and it can be repeated.
+
+        The instance that answers has sent the command on, and cannot know whether it was carried out.
+        """
+        if answer.status != _GATEWAY_TIMEOUT or call.request.method in READS or call.lost_onward:
+            return False
+        now = self._clock()
+        call.lost_onward = call.repeatable and now < call.end and call.pool.budget.spend(now)
+        return call.lost_onward
+
+    async def _wait(self, call: Call) -> None:
+        """Pause before a repetition, in which instances and owners may change."""
+        await self._pause(min(self._timeouts.away_pause_s, max(call.end - self._clock(), 0.0)))
+        call.begin_round()
 
     async def _held(self, call: Call) -> bool:
         """Wait a moment for a service that is away; return False if the request is not to be held any more.
@@ -333,7 +352,7 @@ def _moving(answer: Response) -> bool:
 
 
 def _nobody(call: Call) -> Problem:
-    if call.lost:
+    if call.is_lost:
         return no_answer(call.request)
     if call.tried:
         return Problem(

@@ -25,7 +25,7 @@ TTL_S = 2
 
 
 class PrimaryGroup:
-    """The services `rollouts` and `locks`, a gateway, and instances of `counters`, each in a process of its own."""
+    """The services `rollouts` and `locks`, a gateway, and instances of `counters`, each a process."""
 
     def __init__(self, folder: Path, broker: str, agent: Agent) -> None:
         self._folder = folder

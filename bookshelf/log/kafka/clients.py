@@ -45,6 +45,23 @@ async def start_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no ty
     await asyncio.shield(starting)
 
 
+def wait_for_brokers(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    """Have a client wait for a coordinator while its cluster has no broker.
+
+    A broker that was suspended answers before its session with the controllers is renewed, and until then
+    names no brokers, not even itself. aiokafka fails an assertion then; what is raised here it tries again.
+    """
+    look_up = client.coordinator_lookup
+
+    async def coordinator_lookup(kind: object, key: str) -> object:
+        if client.get_random_node() is None:
+            msg = "the cluster has no broker just now"
+            raise errors.NodeNotReadyError(msg)
+        return await look_up(kind, key)
+
+    client.coordinator_lookup = coordinator_lookup
+
+
 def ignore_result(future: "asyncio.Future[Any]") -> None:
     """Retrieve a future's exception, which is reported elsewhere too, so that asyncio does not log it."""
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -233,7 +250,7 @@ class Clients:
     def producer(self, transactional_id: str) -> AIOKafkaProducer:
         """Return a producer whose start fences the former one of that transactional id."""
         sender.BACKOFF_OVERRIDE = _TRANSACTION_PAUSE_MS / 1000
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **self._common,
             transactional_id=transactional_id,
             transaction_timeout_ms=_ms(self.settings.transaction_s),
@@ -244,6 +261,8 @@ class Clients:
             max_request_size=RECORD_BYTES,
             retry_backoff_ms=_TRANSACTION_PAUSE_MS,
         )
+        wait_for_brokers(producer.client)
+        return producer
 
     def reader(self) -> AIOKafkaConsumer:
         """Return a consumer outside any group, for partitions that are assigned to it."""
@@ -258,7 +277,7 @@ class Clients:
         settings = self.settings
         # a join is answered once every member has drained, so it may take longer than other requests
         patient = {**self._common, "request_timeout_ms": _ms(settings.rebalance_s + settings.ask_s)}
-        return AIOKafkaConsumer(
+        consumer = AIOKafkaConsumer(
             **{**patient, **self._reading, "auto_offset_reset": "earliest"},
             group_id=group,
             partition_assignment_strategy=(assignor,),
@@ -266,6 +285,8 @@ class Clients:
             session_timeout_ms=_ms(settings.session_s),
             rebalance_timeout_ms=_ms(settings.rebalance_s),
         )
+        wait_for_brokers(consumer._client)  # noqa: SLF001 (the way to its connections)
+        return consumer
 
     @property
     def _reading(self) -> dict[str, Any]:

@@ -60,7 +60,11 @@ class ServiceGate(Gate):
         if known.isascii() and known.isdigit() and int(known[:18]) > revision:
             raise Problem("reloading", f"{self.name} is at revision {revision} here; ask another instance")
         with self.counted(f"{request.method} {template}", given):
-            response = await self.policy.around(endpoint, template, request, path)
+            try:
+                response = await self.policy.around(endpoint, template, request, path)
+            except Problem as problem:
+                problem.headers[REVISION] = str(revision)  # a refusal is of this revision, too
+                raise
         headers = response.headers = CIMultiDict(response.headers)
         headers[REVISION] = str(revision)
         return response

@@ -15,6 +15,7 @@ MOVING = Response(503, {"Retry-After": "1"}, b"moving")
 DONE = Response(200, {}, b"done")
 GONE = Unreachable("refused")
 LOST = NoResponse("cut")
+ONWARD = Response(504, {"Content-Type": "application/problem+json"}, b"{}")
 
 
 async def ask(cluster: FakeCluster, method: str, *services: Service, key: str = "") -> Response:
@@ -159,9 +160,33 @@ async def test_after_a_lost_attempt_a_success_of_another_instance_is_forwarded(c
 async def test_a_service_that_does_not_know_the_outcome_is_answered_with_the_key(
     cluster: FakeCluster,
 ) -> None:
-    service = Service(KEYED, Response(504, {"Content-Type": "application/problem+json"}, b"{}"))
+    service = Service(KEYED, ONWARD)
     answer = await ask(cluster, "POST", service)
-    assert [named_key(answer)] == keys(service)
+    assert {named_key(answer)} == set(keys(service))
+    assert len(service.asked) == 2
+
+
+async def test_a_command_whose_owner_was_lost_is_sent_again(cluster: FakeCluster) -> None:
+    service = Service(KEYED, ONWARD, DONE)
+    assert (await ask(cluster, "POST", service)).body == b"done"
+    assert len(set(keys(service))) == 1
+
+
+async def test_after_a_lost_owner_a_refusal_proves_nothing(cluster: FakeCluster) -> None:
+    answer = await ask(cluster, "POST", Service(KEYED, ONWARD, Response(503, {}), DONE))
+    assert problem(answer) == (504, "gateway-timeout")
+
+
+async def test_a_command_that_may_be_done_twice_is_not_sent_again(cluster: FakeCluster) -> None:
+    service = Service(BOOKS, ONWARD, DONE)
+    assert (await ask(cluster, "POST", service)).status == 504
+    assert len(service.asked) == 1
+
+
+async def test_a_query_that_was_too_slow_is_not_sent_again(cluster: FakeCluster) -> None:
+    service = Service(BOOKS, ONWARD, DONE)
+    assert (await ask(cluster, "GET", service)).status == 504
+    assert len(service.asked) == 1
 
 
 async def test_without_a_lost_attempt_a_503_is_forwarded(cluster: FakeCluster) -> None:
