@@ -1,7 +1,6 @@
 """Makes this process a node of its domain, if the setting `cluster_domain` names one."""
 
 import os
-from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -12,10 +11,12 @@ from bookshelf.config import Settings, load
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Discovery
 from bookshelf.runtime.infrastructure import Infrastructure
-from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from bookshelf.cluster.node_report import NodeReport
+    from bookshelf.runtime.service import ServiceHost
     from gateway.app import Gateway
     from gateway.reload import ReloadableGateway
 
@@ -50,7 +51,7 @@ def with_checks(service: Service, discovery: Discovery, *, embedded: bool = Fals
 async def join_domain(
     name: str,
     settings: Settings,
-    hosts: Sequence[ServiceHost],
+    hosts: "Sequence[ServiceHost]",
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
     gateway: "tuple[Gateway, ReloadableGateway] | None" = None,
@@ -78,7 +79,7 @@ async def join_domain(
 
 
 async def start_host(
-    host: ServiceHost, name: str, settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
+    host: "ServiceHost", name: str, settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
 ) -> "Callable[[], NodeReport] | None":
     """Start a service, until the stack is closed. In a domain it is ready only when this node is a member.
 
