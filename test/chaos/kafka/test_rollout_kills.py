@@ -1,8 +1,9 @@
-"""Rollouts on Kafka: the owner and a node are killed -9 around each of the eight stages, 32 cases.
+"""Rollouts on Kafka: the owner and a node are killed -9 or stopped around each of the eight stages, 48 cases.
 
 The owner dies before or after it appends the event that begins the stage, the node before or after it reads
-it. Clients record the revision and the time of each answer meanwhile: no request that began after an answer
-of a revision is answered from an earlier one.
+it. One that is stopped before that goes on once the others have evicted it and decided. Clients record the
+revision and the time of each answer meanwhile: no request that began after an answer of a revision is
+answered from an earlier one.
 """
 
 import contextlib
@@ -63,13 +64,13 @@ class SeenRevision(NamedTuple):
 
 
 class Recorder:
-    """Asks the nodes and the gateway all the time, until the block ends."""
+    """Asks the nodes and the gateway, or only what is named, all the time, until the block ends."""
 
-    def __init__(self, system: "KillableSystem") -> None:
+    def __init__(self, system: "KillableSystem", *names: str) -> None:
         self._system = system
         self._over = Event()
         self.seen: list[SeenRevision] = []
-        names = (*NODES, "gateway")
+        names = names or (*NODES, "gateway")
         self._threads = [Thread(target=self._ask, args=(name,), daemon=True) for name in names]
 
     def __enter__(self) -> Self:
@@ -178,6 +179,13 @@ class KillableSystem:
         assert isinstance(there, list | tuple)
         return status.get("rollout") == "" and self.fleet.members.keys() == set(there)
 
+    def is_decided_without(self, absent: list[str]) -> bool:
+        """Return True if no rollout is open, and the absent nodes are evicted."""
+        status = self.status()
+        there = status.get("nodes", ())
+        assert isinstance(there, list | tuple)
+        return status.get("rollout") == "" and not set(absent) & set(there)
+
     def commit(self) -> None:
         """Have a change committed that all serve then."""
         until(self.is_complete, "all nodes are members", LONG_S)
@@ -218,6 +226,22 @@ def dead(system: KillableSystem) -> list[str]:
     return [name for name, member in system.fleet.members.items() if not member.alive]
 
 
+def is_stopped(member: Member) -> bool:
+    """Return True if the process is stopped, as the system reports it."""
+    return Path(f"/proc/{member.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def give_orders(system: KillableSystem, stage: Stage, victim: str, point: str, sent: signal.Signals) -> Path:
+    """Have the victim send itself a signal at a stage; return the file, which is gone when it does."""
+    name, action = ("rollouts-1", "append") if victim == "owner" else ("newbook-1", "read")
+    if stage.way == "stop":
+        stops = f'read before {int(signal.SIGSTOP)} "phase":"deploy"'
+        system.orders("newbook-2").write_text(stops, encoding="utf-8")
+    order = system.orders(name)
+    order.write_text(f"{action} {point} {int(sent)} {stage.text}", encoding="utf-8")
+    return order
+
+
 @pytest.mark.parametrize(
     ("number", "stage", "victim", "point"),
     [(number, *case) for number, case in enumerate(CASES)],
@@ -228,12 +252,7 @@ def test_a_rollout_has_one_result_everywhere(
 ) -> None:
     running.commit()
     before = running.status()["revision"]
-    killed, action = ("rollouts-1", "append") if victim == "owner" else ("newbook-1", "read")
-    if stage.way == "stop":
-        stops = f'read before {int(signal.SIGSTOP)} "phase":"deploy"'
-        running.orders("newbook-2").write_text(stops, encoding="utf-8")
-    order = f"{action} {point} {int(signal.SIGKILL)} {stage.text}"
-    running.orders(killed).write_text(order, encoding="utf-8")
+    order = give_orders(running, stage, victim, point, signal.SIGKILL)
     with Recorder(running) as recorder:
         drive(running, stage.way, ("commit", "prepare")[number % 2])
         until(lambda: dead(running), f"one is killed at {order}", LONG_S)
@@ -242,6 +261,34 @@ def test_a_rollout_has_one_result_everywhere(
         if stage.way == "stop":
             running.fleet.members["newbook-2"].send(signal.SIGCONT)
         until(running.is_complete, "the rollout has ended, and all nodes are members", LONG_S)
+        after = running.status()["revision"]
+        assert after in {before, int(str(before)) + 1}
+        until(lambda: running.serve(after), "both nodes serve the result", LONG_S)
+    recorder.check()
+    running.commit()
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "victim"),
+    [(number, *case) for number, case in enumerate(product(STAGES, ("owner", "node")))],
+    ids=[f"{stage.name}-{victim}" for stage, victim in product(STAGES, ("owner", "node"))],
+)
+def test_a_process_that_was_stopped_has_the_result_of_the_others(
+    running: KillableSystem, number: int, stage: Stage, victim: str
+) -> None:
+    """Clients of the gateway see no earlier revision of it; it may give one to those that go past it."""
+    running.commit()
+    before = running.status()["revision"]
+    order = give_orders(running, stage, victim, "before", signal.SIGSTOP)
+    with Recorder(running, "gateway") as recorder:
+        drive(running, stage.way, ("commit", "prepare")[number % 2])
+        until(lambda: not order.exists(), f"one is stopped at {stage.text}", LONG_S)
+        stopped = [name for name, member in running.fleet.members.items() if is_stopped(member)]
+        assert stopped
+        until(lambda: running.is_decided_without(stopped), "the others have decided", LONG_S)
+        for name in stopped:
+            running.fleet.members[name].send(signal.SIGCONT)
+        until(running.is_complete, "all nodes are members again", LONG_S)
         after = running.status()["revision"]
         assert after in {before, int(str(before)) + 1}
         until(lambda: running.serve(after), "both nodes serve the result", LONG_S)
