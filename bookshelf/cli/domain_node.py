@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.handlers import AGENT_COMMANDS
 from bookshelf.cluster.node import DomainNode
@@ -24,7 +25,7 @@ from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import ItemKind
 from bookshelf.runtime.agent.pause import Pause
 from bookshelf.runtime.api.identity import Callers
-from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.clock import Clock, Ids, SystemClock, SystemIds
 
 if TYPE_CHECKING:
     from bookshelf.runtime.infrastructure import Infrastructure
@@ -50,6 +51,13 @@ class AgentPorts:
     def of(cls, infrastructure: "Infrastructure") -> "AgentPorts":
         """Return those of a process that runs services."""
         return cls(**{name: getattr(infrastructure, name) for name in cls.__slots__})
+
+    @classmethod
+    def on(cls, log: Log, settings: Settings, discovery: Discovery, transport: Transport) -> "AgentPorts":
+        """Return those of a process that runs no services of the program. Raises `WrongSetting`."""
+        clock, callers = SystemClock(), open_callers(settings, StartSecret(settings))
+        ids = SystemIds(clock)
+        return cls(log=log, discovery=discovery, transport=transport, callers=callers, clock=clock, ids=ids)
 
     def client(self) -> DomainClient:
         """Return what sends commands to the owner of the domain."""

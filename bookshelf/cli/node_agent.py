@@ -5,11 +5,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 
 from bookshelf import __version__
-from bookshelf.cli.callers import open_callers
 from bookshelf.cli.domain_kinds import make_kinds, services_elsewhere
 from bookshelf.cli.domain_node import AgentPorts, NodePlace, make_agent, open_admissions, run_agent
 from bookshelf.cli.instance import open_domain_log
-from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Network, Settings, load
@@ -23,7 +21,6 @@ from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.endpoint import Around
 from bookshelf.runtime.api.identity import Callers
-from bookshelf.runtime.clock import SystemClock, SystemIds
 
 
 class GroupGates(Mapping[str, PolicyGate]):
@@ -79,15 +76,7 @@ async def open_group_agent(
 
     Raises `LogFault`, `DiscoveryFault`, `WrongSetting`.
     """
-    log, clock = await open_domain_log(network, stack), SystemClock()
-    ports = AgentPorts(
-        log=log,
-        discovery=discovery,
-        transport=transport,
-        callers=open_callers(settings, StartSecret(settings)),
-        clock=clock,
-        ids=SystemIds(clock),
-    )
+    ports = AgentPorts.on(await open_domain_log(network, stack), settings, discovery, transport)
     cluster, admissions = load(ClusterSettings, os.environ), open_admissions(settings)
     return await start_group_agent(network.instance.id, cluster, kind, ports, admissions, stack)
 

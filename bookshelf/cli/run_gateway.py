@@ -19,7 +19,6 @@ from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport
-from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
@@ -96,17 +95,9 @@ async def _join(
     from bookshelf.cli.instance import open_domain_log  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_state import report_on_hosts  # noqa: PLC0415 (as above)
 
-    clock = SystemClock()
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
-    ports = AgentPorts(
-        log=await open_domain_log(network, stack),
-        discovery=discovery,
-        transport=transport,
-        callers=open_callers(settings, StartSecret(settings)),
-        clock=clock,
-        ids=SystemIds(clock),
-    )
+    ports = AgentPorts.on(await open_domain_log(network, stack), settings, discovery, transport)
     host, port, process = place
     name = network.instance.id or f"gateway-{host}-{port}"
     name = f"{name}-{process}" if process else name

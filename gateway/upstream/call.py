@@ -141,6 +141,10 @@ class Call:
             return self.request
         return msgspec.structs.replace(self.request, headers=named)
 
+    def is_onward(self, status: int) -> bool:
+        """Return True if an instance answers that it sent a command on to its owner, and got no answer."""
+        return status == HTTPStatus.GATEWAY_TIMEOUT and self.request.method not in READS
+
     @property
     def is_lost(self) -> bool:
         """True if an attempt may have been carried out, and its answer was lost."""

@@ -209,7 +209,7 @@ async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
             await close_body(answer.body)
 
 
-_UNAVAILABLE, _GATEWAY_TIMEOUT = 503, 504
+_UNAVAILABLE = 503
 #: Values of Retry-After after which it is worth to wait; a service that is closed names more seconds.
 _SOON = frozenset({"0", "1", "2"})
 #: The most endpoints that one request is sent to.
@@ -300,15 +300,15 @@ class Proxy:
             call.tried.append(endpoint)
             try:
                 answer = await self._attempts.ask(endpoint, call)
-                if not self._is_lost_onward(call, answer):
+                if call.lost_onward or not call.is_onward(answer.status) or not self._may_repeat(call):
                     return answer
+                call.lost_onward = True
                 await discard(answer.body)
                 await self._wait(call)
             except Unreachable:
                 continue  # that endpoint has not seen the request
             except NoResponse as fault:
-                now = self._clock()
-                if call.lost or not call.repeatable or now >= call.end or not call.pool.budget.spend(now):
+                if call.lost or not self._may_repeat(call):
                     raise no_answer(call.request) from None
                 call.lost = True
                 if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
@@ -316,16 +316,10 @@ class Proxy:
                     # may be ending, still has a listener that accepts what it will never read
                     await self._wait(call)
 
-    def _is_lost_onward(self, call: Call, answer: Response) -> bool:
-        """Return True if the owner of a command was lost on its way, and it can be repeated.
-
-        The instance that answers has sent the command on, and cannot know whether it was carried out.
-        """
-        if answer.status != _GATEWAY_TIMEOUT or call.request.method in READS or call.lost_onward:
-            return False
+    def _may_repeat(self, call: Call) -> bool:
+        """Return True if a lost attempt is repeated; this takes it out of the retry budget."""
         now = self._clock()
-        call.lost_onward = call.repeatable and now < call.end and call.pool.budget.spend(now)
-        return call.lost_onward
+        return call.repeatable and now < call.end and call.pool.budget.spend(now)
 
     async def _wait(self, call: Call) -> None:
         """Pause before a repetition, in which instances and owners may change."""
