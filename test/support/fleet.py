@@ -2,10 +2,14 @@
 
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from support import consul
 from support.client import Client
+from support.instance import names_of_its_own
+from support.kafka import Broker
 from support.member import PATIENCE_S, Member
 from support.process import COMMAND
 from support.reserved_ports import reserved_ports
@@ -126,3 +130,14 @@ class Fleet:
         """Kill the remaining processes."""
         for member in self.members.values():
             member.kill()
+
+
+@contextmanager
+def fleet_of_a_domain(folder: Path, broker: Broker, agent: consul.Agent) -> Iterator[Fleet]:
+    """Yield a fleet whose members are nodes of a domain, with names of its own; close it at the end."""
+    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
+    fleet = Fleet(folder, broker.address, f"{HOST}:{agent.ports.http}", **settings)
+    try:
+        yield fleet
+    finally:
+        fleet.close()

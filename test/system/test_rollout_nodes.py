@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from support import consul
 from support.client import Client, Reply
-from support.fleet import Fleet
-from support.instance import names_of_its_own
+from support.fleet import Fleet, fleet_of_a_domain
 from support.kafka import Broker
 from support.until import until
 
@@ -54,13 +53,8 @@ class Nodes:
 def running(
     tmp_path_factory: pytest.TempPathFactory, kafka_broker: Broker, consul_agent: consul.Agent
 ) -> Iterator[Nodes]:
-    agent = f"127.0.0.1:{consul_agent.ports.http}"
-    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), kafka_broker.address, agent, **settings)
-    try:
+    with fleet_of_a_domain(tmp_path_factory.mktemp("fleet"), kafka_broker, consul_agent) as fleet:
         yield Nodes(fleet)
-    finally:
-        fleet.close()
 
 
 @pytest.fixture

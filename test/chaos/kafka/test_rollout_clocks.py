@@ -6,8 +6,7 @@ import pytest
 from chaos.kafka.test_rollout_kills import LONG_S, KillableSystem, Recorder
 from support import consul
 from support.faketime import shifted
-from support.fleet import Fleet
-from support.instance import names_of_its_own
+from support.fleet import fleet_of_a_domain
 from support.kafka import Broker
 from support.member import Member
 from support.until import until
@@ -31,13 +30,8 @@ class SystemOfClocks(KillableSystem):
 def system(
     tmp_path_factory: pytest.TempPathFactory, kafka_broker: Broker, consul_agent: consul.Agent
 ) -> Iterator[SystemOfClocks]:
-    agent = f"127.0.0.1:{consul_agent.ports.http}"
-    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), kafka_broker.address, agent, **settings)
-    try:
+    with fleet_of_a_domain(tmp_path_factory.mktemp("fleet"), kafka_broker, consul_agent) as fleet:
         yield SystemOfClocks(fleet)
-    finally:
-        fleet.close()
 
 
 def test_clocks_that_are_hours_apart_change_no_rollout(system: SystemOfClocks) -> None:

@@ -20,8 +20,7 @@ from typing import NamedTuple, Self
 import pytest
 from support import consul
 from support.client import Client, Reply
-from support.fleet import Fleet
-from support.instance import names_of_its_own
+from support.fleet import Fleet, fleet_of_a_domain
 from support.kafka import Broker
 from support.member import Member
 from support.until import until
@@ -203,13 +202,8 @@ class KillableSystem:
 def running(
     tmp_path_factory: pytest.TempPathFactory, kafka_broker: Broker, consul_agent: consul.Agent
 ) -> Iterator[KillableSystem]:
-    agent = f"127.0.0.1:{consul_agent.ports.http}"
-    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), kafka_broker.address, agent, **settings)
-    try:
+    with fleet_of_a_domain(tmp_path_factory.mktemp("fleet"), kafka_broker, consul_agent) as fleet:
         yield KillableSystem(fleet)
-    finally:
-        fleet.close()
 
 
 def drive(system: KillableSystem, way: str, barrier: str) -> None:
