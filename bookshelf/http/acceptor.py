@@ -6,12 +6,41 @@ are there already ask again and again, others would wait for many of them.
 
 import asyncio
 import contextlib
+import ctypes
 import socket
+import struct
+import sys
 from collections.abc import Callable
 from ssl import SSLContext
 
 #: Connections that are accepted at once; more wait for the next iteration of the loop.
 _AT_ONCE = 256
+
+#: A client that was answered with SYN-ACK takes its connection for made: it needs this time to complete it.
+_BEGUN_S = 0.02
+
+#: Option of a socket, and a program of the classic Berkeley packet filter: see socket(7) and bpf(4).
+_SO_ATTACH_FILTER = 26
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load byte 13 of the TCP header: its flags
+    (0x45, 0, 1, 0x02),  # if SYN is set, take the next instruction, else the one after it
+    (0x06, 0, 0, 0),  # drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # keep it whole
+)
+
+
+def refuse_new(listening: socket.socket) -> None:
+    """Let no new connection begin at a listening socket; those that are begun may be completed.
+
+    A shorter backlog would not do: the system drops the last packet of a handshake then, and its client,
+    for which the connection is made, is reset later. Only Linux has such filters: elsewhere nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
+    pointer = struct.pack("HL", len(_DROP_SYN), ctypes.addressof(program))
+    with contextlib.suppress(OSError):  # refused in a sandbox: connections that come now may be reset
+        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
 
 
 class Acceptor:
@@ -44,9 +73,13 @@ class Acceptor:
             self._listening.pop().close()
 
     async def accept_last(self) -> None:
-        """Accept the connections that wait in the system: closing the listener would reset them."""
+        """Accept the connections that wait in the system: closing the listener would reset them.
+
+        New ones are not begun meanwhile: their clients try again after a second, and are refused.
+        """
         for one in self._listening:
-            one.listen(0)  # the system admits no more meanwhile; their clients try again, and are refused
+            refuse_new(one)
+        await asyncio.sleep(_BEGUN_S)  # sleep: for the rest of handshakes that were begun before
         while self._accept():
             pass
         if self._opening and self._tls is None:  # a handshake takes as long as its client wants

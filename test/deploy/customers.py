@@ -1,5 +1,6 @@
 """Customers that order again and again while parts are killed and replaced, and what must then be true."""
 
+from collections import Counter
 from typing import Any
 
 from support.background_readers import BackgroundReaders
@@ -16,13 +17,15 @@ def product(url: str, name: str) -> str:
     client = Client(url, _PREFIX)
     body = {"name": name, "price": {"amount": 1, "currency": "EUR"}, "vat_permille": 70, "units": UNITS}
     added: list[str] = []
+    answers: Counter[str] = Counter()
 
     def is_added() -> bool:
         reply = client.ask("POST", "/shop/products", body, Idempotency_Key=name)
+        answers[f"{reply.status} {reply.content[:300]!r}"] += 1
         added.extend([reply.json["id"]] if reply.status == 201 else [])
         return bool(added)
 
-    until(is_added, f"{name} is on sale", 300)
+    until(is_added, f"{name} is on sale", 300, instead=lambda: answers.most_common(8))
     until(lambda: shown(url, f"/shop/products/{added[0]}"), f"{name} is shown", 180)
     return added[0]
 

@@ -7,11 +7,21 @@ from collections.abc import Awaitable, Callable
 _PAUSE_S = 0.01
 
 
-def until(condition: Callable[[], object], what: str, deadline_s: float = 60.0) -> None:
-    """Return once the condition holds. Raises AssertionError, naming what never came."""
+def until(
+    condition: Callable[[], object],
+    what: str,
+    deadline_s: float = 60.0,
+    *,
+    instead: Callable[[], object] = lambda: "",
+) -> None:
+    """Return once the condition holds.
+
+    Raises AssertionError, naming what never came, and what `instead` returns: what was there in its place.
+    """
     end = time.monotonic() + deadline_s
     while not condition():
-        assert time.monotonic() < end, f"it did not come to pass within {deadline_s:.0f} s that {what}"
+        late = time.monotonic() >= end
+        assert not late, f"it did not come to pass within {deadline_s:.0f} s that {what} {instead()}"
         time.sleep(_PAUSE_S)  # sleep: between two looks at the condition
 
 

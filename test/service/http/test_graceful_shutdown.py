@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from support.raw_http import Repeats, bodies, get, json_of
@@ -82,6 +83,48 @@ async def test_a_stop_waits_for_the_first_request_of_a_new_connection(opened: Op
     connected.sendall(get("/late"))
     assert b"200 OK" in (await answers([connected]))[0]
     await stopping
+
+
+class Visitor:
+    """Connects anew for each request, from a thread; a port that refuses is tried again."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.leaves = threading.Event()
+        self.faults: list[str] = []
+
+    def visit(self) -> None:
+        """Ask until it leaves. Only a refused connection is none of the server's faults."""
+        while not self.leaves.is_set():
+            try:
+                with socket.create_connection((HOST, self.port), DEADLINE_S) as one:
+                    one.sendall(get("/late"))
+                    if b"200 OK" not in one.recv(65536):
+                        self.faults.append("closed without an answer")
+            except ConnectionRefusedError:
+                continue
+            except OSError as fault:
+                self.faults.append(repr(fault))
+
+
+async def test_a_stop_resets_no_client_that_connects_meanwhile(opened: Open) -> None:
+    repeats = Repeats()
+    repeats.go.set()
+    server = await opened(repeats, ConnectionLimits())
+    visitors = [Visitor(server.port) for _ in range(20)]
+    visits = [asyncio.create_task(asyncio.to_thread(one.visit)) for one in visitors]
+    try:
+        for _ in range(100):  # a client whose connection is not begun waits for a second: others come
+            await asyncio.sleep(0.01)  # sleep: so that clients come before the stop, too
+            await server.stop(DEADLINE_S)
+            server = HttpServer(repeats, HOST, server.port)
+            await server.start()
+    finally:
+        for one in visitors:
+            one.leaves.set()
+        await asyncio.gather(*visits)
+        await server.stop(DEADLINE_S)
+    assert [one.faults for one in visitors] == [[]] * len(visitors)
 
 
 class Stream:
