@@ -96,7 +96,7 @@ class PendingEvents:
         parent = self.parent(key)
         snapshot, event_id = self._fold.apply(self._states.get(key), record, parent)
         snapshot, older = spill(snapshot)
-        self._states.put(key, snapshot, len(record.value))
+        self._states.put(key, snapshot, len(record.value), record)
         if older:
             self._states.spill(key, older, snapshot.done[-1].at_ms)
         if self._fold.has_parents and parent is None:

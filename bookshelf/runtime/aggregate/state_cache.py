@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
@@ -14,8 +14,16 @@ import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.parent import is_child, parent_of
+from bookshelf.log.port import Record
 from bookshelf.runtime.aggregate.key_filter import KeyFilter
-from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
+from bookshelf.runtime.aggregate.later_records import LaterRecords, Recent, bytes_of, large
+from bookshelf.runtime.aggregate.snapshot import (
+    AggregateSnapshot,
+    CompletedCommand,
+    SnapshotFold,
+    memory_of,
+    spill,
+)
 from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore, Unsaved
 from bookshelf.storage.port import TableSetCorrupt
 
@@ -27,7 +35,7 @@ CACHE_BYTES = 32 << 20
 #: Keys that the filter is given beside a look-up.
 _FILLED_AT_ONCE = 5000
 #: The format of stored snapshots; a store of another format is rebuilt from the log.
-_FORMAT = "4"
+_FORMAT = "5"
 _logger = structlog.get_logger(__name__)
 
 
@@ -45,6 +53,9 @@ class SnapshotForms:
 
     def __init__(self, aggregate: Aggregate[Any]) -> None:
         own, parent = aggregate.initial, aggregate.parent
+        self._fold = SnapshotFold(aggregate)
+        #: True if a snapshot follows from an earlier one of its key and the records of the key alone.
+        self.follow_from_records = parent is None
         self._empty: AggregateSnapshot[Any] = AggregateSnapshot(own)
         self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(own)]).decode  # type: ignore[misc]
         self._empty_parent, self._decode_parent = self._empty, self._decode
@@ -57,10 +68,12 @@ class SnapshotForms:
         """Return the snapshot of a key without a record: the same one for every child, or parent."""
         return self._empty if is_child(key) else self._empty_parent
 
-    def decoded(self, key: str, value: bytes) -> AggregateSnapshot[Any]:
-        """Decode the stored snapshot of a key. Raises `MsgspecError`."""
+    def decoded(self, key: str, value: bytes, records: Iterable[Record] = ()) -> AggregateSnapshot[Any]:
+        """Decode the stored snapshot of a key, and fold the records after it. Raises `MsgspecError`."""
         decode = self._decode if is_child(key) else self._decode_parent
         snapshot: AggregateSnapshot[Any] = decode(value)
+        for record in records:
+            snapshot, _ = spill(self._fold.apply(snapshot, record)[0])
         return snapshot
 
 
@@ -68,7 +81,8 @@ class StateCache:
     """A least-recently-used cache of up to `capacity` snapshots and `capacity_bytes`, above a state store.
 
     Snapshots that changed since the last flush stay in memory whatever their age; the owner flushes when
-    `full` is True: when those changed amount to a quarter of either limit. While all snapshots fit in memory
+    `full` is True: when those changed amount to a quarter of either limit. Of a large one only the records
+    since are stored, as long as they are few (`LaterRecords`). While all snapshots fit in memory
     (`_complete`), a miss is a new aggregate and needs no look-up. Later most of them need none, because a
     filter has all stored keys: after a start it is filled beside the look-ups, and counts once it has all.
     """
@@ -95,6 +109,7 @@ class StateCache:
         self._dirty: dict[str, AggregateSnapshot[Any]] = {}
         #: Bytes of the changed snapshots: their sizes before the change plus the sizes of the records since.
         self._dirty_bytes = 0
+        self._recent = LaterRecords()
         self._flushing: dict[str, AggregateSnapshot[Any]] = {}
         #: Completed commands that no longer fit in their snapshot: not stored yet, and being stored.
         self._spilled: dict[CommandKey, CompletedCommand] = {}
@@ -136,6 +151,7 @@ class StateCache:
         await self._in_thread(self._store.reset)
         self._complete = True
         self._filter, self._filled = KeyFilter(), None
+        self._recent = LaterRecords()
 
     async def load(self, keys: Collection[str]) -> None:
         """Load the snapshots of these keys; they stay in memory until the caller next awaits.
@@ -172,21 +188,31 @@ class StateCache:
         return keys if self._filled is not None else [key for key in keys if key in self._filter]
 
     async def _load_stored(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
-        stored = await self._read_store(partial(self._look_up, keys))
+        stored, later = await self._read_store(partial(self._look_up, keys))
         try:
-            return {key: self._forms.decoded(key, value) for key, value in stored.items()}
+            found = {
+                key: self._forms.decoded(key, value, later.get(key, ())) for key, value in stored.items()
+            }
         except msgspec.MsgspecError:
             self._damaged = True
             raise
+        for key, value in stored.items():
+            if not self._here(key):
+                self._recent.loaded(key, len(value), later.get(key, ()))
+        return found
 
-    def _look_up(self, keys: Collection[str]) -> dict[str, bytes]:
-        """Look keys up in the store, and give the filter some more of its keys. Raises `TableSetCorrupt`."""
+    def _look_up(self, keys: Collection[str]) -> tuple[dict[str, bytes], Mapping[str, Sequence[Record]]]:
+        """Look keys up in the store, and give the filter some more of its keys. Raises `TableSetCorrupt`.
+
+        Returns their snapshots, and the records after them.
+        """
         after = self._filled
         if after is not None:
             some = self._store.keys(after, _FILLED_AT_ONCE)
             self._filter.add(some)
             self._filled = some[-1] if len(some) == _FILLED_AT_ONCE else None
-        return self._store.load(keys)
+        stored = self._store.load(keys)
+        return stored, self._store.later(large(stored))
 
     async def _read_store(self, work: Callable[[], T]) -> T:
         """Read the store. One that is damaged, or of another release, is rebuilt by the next start."""
@@ -213,8 +239,14 @@ class StateCache:
             self._cache.move_to_end(key)
         return snapshot
 
-    def put(self, key: str, snapshot: AggregateSnapshot[Any], size: int = 0) -> None:
-        """Replace a key's snapshot by a newer one; `size` is that of the record in between, in bytes."""
+    def put(
+        self, key: str, snapshot: AggregateSnapshot[Any], size: int = 0, record: Record | None = None
+    ) -> None:
+        """Replace a key's snapshot by a newer one; `size` is that of the record in between, in bytes.
+
+        With `record`, the new one is what the fold makes of the former one and this record.
+        """
+        self._recent.add(key, record if self._forms.follow_from_records else None)
         self._dirty_bytes += size + (0 if key in self._dirty else self._sizes.get(key, 0))
         self._dirty[key] = snapshot
 
@@ -248,29 +280,46 @@ class StateCache:
         self._flushing, self._dirty = self._dirty, {}
         flushing_bytes, self._dirty_bytes = self._dirty_bytes, 0
         self._spilling, self._spilled = self._spilled, {}
-        changed, spilled = self._flushing, self._spilling
+        changed, spilled, recent = self._flushing, self._spilling, self._recent.take()
+        by_records = self._recent.enough(recent)
         newest_ms = self._newest_ms if now is None else min(self._newest_ms, int(now.timestamp() * 1000))
         kept = Spilled(spilled, newest_ms - self._memory_ms)
         try:
-            sizes = await self._in_thread(lambda: self._save(changed, offset, mark, kept))
+            lengths, sizes = await self._in_thread(
+                lambda: self._save(changed, by_records, offset, mark, kept)
+            )
         except Unsaved as fault:
-            self._unsaved(changed, flushing_bytes)
+            self._unsaved(changed, flushing_bytes, recent)
             self._enough = 2 * (len(self._dirty) + len(self._spilled))
             self._enough_bytes = max(self._enough_bytes, 2 * self._dirty_bytes)
             _logger.warning("states-not-stored", aggregate=self._aggregate.name, why=str(fault))
             return
         except BaseException:
-            self._unsaved(changed, flushing_bytes)
+            self._unsaved(changed, flushing_bytes, recent)
             raise
+        self._recent.saved(lengths, by_records)
+        self._note_saved(changed, sizes, by_records)
+
+    def _note_saved(
+        self,
+        changed: dict[str, AggregateSnapshot[Any]],
+        sizes: Mapping[str, int],
+        by_records: Collection[str],
+    ) -> None:
+        """Keep what was stored in the cache, as far as there is room."""
         self._enough, self._enough_bytes = self._capacity // 4, self._capacity_bytes // 4
         self.saved += 1
         self._spilling = {}
         for key, snapshot in changed.items():
-            self._keep(key, snapshot, sizes[key])
+            size = sizes[key]
+            if key in by_records:
+                size = self._sizes[key] + size if key in self._sizes else memory_of(snapshot)
+            self._keep(key, snapshot, size)
         self._flushing = {}
         self._trim()
 
-    def _unsaved(self, changed: dict[str, AggregateSnapshot[Any]], size: int) -> None:
+    def _unsaved(self, changed: dict[str, AggregateSnapshot[Any]], size: int, recent: Recent) -> None:
+        self._recent.put_back(recent)
         self._dirty = {**changed, **self._dirty}
         self._dirty_bytes += size
         self._flushing = {}
@@ -278,21 +327,34 @@ class StateCache:
         self._spilling = {}
 
     def _save(
-        self, changed: dict[str, AggregateSnapshot[Any]], offset: int, mark: str, spilled: Spilled
-    ) -> dict[str, int]:
-        """Write the changed snapshots to the store; return the bytes that each takes in memory."""
+        self,
+        changed: dict[str, AggregateSnapshot[Any]],
+        by_records: Mapping[str, Sequence[Record]],
+        offset: int,
+        mark: str,
+        spilled: Spilled,
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Write what has changed to the store: snapshots, or records.
+
+        Returns the bytes of each stored snapshot; and of each changed one the bytes that it takes in memory,
+        or about how many more than before if its records are stored.
+        """
         self._filter.add(changed)  # before they are stored: the filter has whatever the store has
-        values = {key: self._encode(snapshot) for key, snapshot in changed.items()}
+        whole = {key: snapshot for key, snapshot in changed.items() if key not in by_records}
+        values = {key: self._encode(snapshot) for key, snapshot in whole.items()}
         entries = NO_ENTRIES
         if self.index is not None:
             entries = {key: self.index.entry(snapshot) for key, snapshot in changed.items()}
-        self._store.save(values, offset, entries, mark, spilled)
-        return {key: memory_of(snapshot) for key, snapshot in changed.items()}
+        self._store.save({**values, **by_records}, offset, entries, mark, spilled)
+        sizes = {key: memory_of(snapshot) for key, snapshot in whole.items()}
+        sizes |= {key: bytes_of(records) for key, records in by_records.items()}
+        return {key: len(value) for key, value in values.items()}, sizes
 
     def _trim(self) -> None:
         while len(self._cache) > self._capacity or self._cache_bytes > self._capacity_bytes:
             key, snapshot = self._cache.popitem(last=False)
             self._cache_bytes -= self._sizes.pop(key, 0)
+            self._recent.forget(key)
             self._complete = self._complete and snapshot is self._forms.empty(key)
 
     async def close(self) -> None:

@@ -2,19 +2,25 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.later_records import large
 from bookshelf.runtime.aggregate.snapshot import CompletedCommand
 from bookshelf.storage.port import TableSetCorrupt
 
 #: `held` has the snapshots and `due` the index: their names are from the first release. `held` has row ids:
 #: in a tree ordered by keys, snapshots of 1 KB took five times as long to write, and three times the disk.
+#: `later` has the records that follow large snapshots, in the order in which they are added, so that these
+#: fill whole pages; those of a key that has no large snapshot do not count.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS later (off INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS later_key ON later (key, off);
 CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
 CREATE TABLE IF NOT EXISTS command (
@@ -25,9 +31,12 @@ CREATE INDEX IF NOT EXISTS command_at ON command (at);
 """
 _RECALL = "SELECT id, hash, version, off, at, change FROM command WHERE key = ? AND id = ?"
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
+_LATER = "SELECT off, value FROM later WHERE key = ? ORDER BY off"
 _KEYS = "SELECT key FROM held WHERE key > ? ORDER BY key LIMIT ?"
 _FIRST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
+#: By key, an encoded snapshot, or the records that follow the stored one and those after it.
+Values = Mapping[str, bytes | Sequence[Record]]
 #: The text in the index by key; None for a key that has none.
 IndexEntries = Mapping[str, str | None]
 NO_ENTRIES: IndexEntries = MappingProxyType({})
@@ -65,6 +74,9 @@ class StateStore(Protocol):
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are stored. Raises `TableSetCorrupt`."""
 
+    def later(self, keys: Iterable[str]) -> dict[str, list[Record]]:
+        """Return the records that follow the stored large snapshots of keys. Raises `TableSetCorrupt`."""
+
     def keys(self, after: str, most: int) -> list[str]:
         """Return up to `most` stored keys after this one, in order. Raises `TableSetCorrupt`."""
 
@@ -73,13 +85,16 @@ class StateStore(Protocol):
 
     def save(
         self,
-        values: Mapping[str, bytes],
+        values: Values,
         offset: int,
         entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Save values, index entries, completed commands and the offset, all or none. Raises `Unsaved`."""
+        """Save values, index entries, completed commands and the offset, all or none. Raises `Unsaved`.
+
+        Records are added to those of their key, a snapshot replaces them.
+        """
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
         """Return those of the commands that are stored. Raises `TableSetCorrupt`."""
@@ -96,6 +111,7 @@ class MemoryStateStore:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
+        self._later: dict[str, list[Record]] = {}
         self._index: dict[str, str] = {}
         self._commands: dict[CommandKey, CompletedCommand] = {}
         self._offset = 0
@@ -109,6 +125,10 @@ class MemoryStateStore:
         """Return the values of those keys that are stored."""
         return {key: self._values[key] for key in keys if key in self._values}
 
+    def later(self, keys: Iterable[str]) -> dict[str, list[Record]]:
+        """Return the records that follow stored snapshots."""
+        return {key: [*self._later[key]] for key in keys if key in self._later}
+
     def keys(self, after: str, most: int) -> list[str]:
         """Return the stored keys after this one."""
         return sorted(key for key in self._values if key > after)[:most]
@@ -119,14 +139,19 @@ class MemoryStateStore:
 
     def save(
         self,
-        values: Mapping[str, bytes],
+        values: Values,
         offset: int,
         entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
         """Save values, index entries, completed commands and the offset."""
-        self._values.update(values)
+        for key, value in values.items():
+            if isinstance(value, bytes):
+                self._values[key] = value
+                self._later.pop(key, None)
+            else:
+                self._later.setdefault(key, []).extend(value)
         for key, text in entries.items():
             self._index.pop(key, None)
             if text is not None:
@@ -142,6 +167,7 @@ class MemoryStateStore:
     def reset(self) -> None:
         """Delete everything that was saved."""
         self._values.clear()
+        self._later.clear()
         self._index.clear()
         self._commands.clear()
         self._offset, self.mark = 0, ""
@@ -200,6 +226,14 @@ class SqliteStateStore:
             raise _damaged(fault) from fault
         return dict(row for row in rows if row is not None)
 
+    def later(self, keys: Iterable[str]) -> dict[str, list[Record]]:
+        """Return the records that follow stored snapshots: one look-up for each key."""
+        try:
+            rows = {key: self._db.execute(_LATER, (key,)).fetchall() for key in keys}
+        except sqlite3.DatabaseError as fault:
+            raise _damaged(fault) from fault
+        return {key: [Record("", 0, off, key, value) for off, value in some] for key, some in rows.items()}
+
     def keys(self, after: str, most: int) -> list[str]:
         """Return the stored keys after this one."""
         try:
@@ -216,7 +250,7 @@ class SqliteStateStore:
 
     def save(
         self,
-        values: Mapping[str, bytes],
+        values: Values,
         offset: int,
         entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
@@ -227,7 +261,7 @@ class SqliteStateStore:
         indexed = [(key, text) for key, text in entries.items() if text is not None]
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
+            self._save_values(values)
             self._db.executemany("DELETE FROM due WHERE key = ?", cleared)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", indexed)
             self._db.executemany(
@@ -247,6 +281,18 @@ class SqliteStateStore:
         except sqlite3.Error:
             self._take_back()
             raise
+
+    def _save_values(self, values: Values) -> None:
+        whole = {key: value for key, value in values.items() if isinstance(value, bytes)}
+        later = [
+            (record.offset, key, record.value)
+            for key, records in values.items()
+            if not isinstance(records, bytes)
+            for record in records
+        ]
+        self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(whole.items()))
+        self._db.executemany("DELETE FROM later WHERE key = ?", [(key,) for key in large(whole)])
+        self._db.executemany("INSERT OR REPLACE INTO later VALUES (?, ?, ?)", later)
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
         """Return the stored ones of the commands: one look-up each."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bookshelf.runtime.aggregate.state_store import (
     Spilled,
     SqliteStateStore,
     Unsaved,
+    Values,
 )
 
 CAPACITY = 10
@@ -43,7 +44,7 @@ class SlowStore(MemoryStateStore):
 
     def save(
         self,
-        values: Mapping[str, bytes],
+        values: Values,
         offset: int,
         entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
@@ -82,7 +83,7 @@ class Full(MemoryStateStore):
 
     def save(
         self,
-        values: Mapping[str, bytes],
+        values: Values,
         offset: int,
         entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
