@@ -38,12 +38,14 @@ SETTING = {"kind": "settings", "content": "log_level = 'debug'\n"}
 
 
 class NotedKind:
-    """Settings that are noted. A node can refuse to load or to deploy the next ones."""
+    """Settings that are noted. A node can refuse to load, to deploy or to undo the next ones."""
 
     def __init__(self) -> None:
         self.content = ""
         self.refuses: str | None = None
         self.breaks = False
+        #: Its next deployment cannot be undone.
+        self.stays = False
         self.may_load = asyncio.Event()
         self.may_load.set()
 
@@ -66,6 +68,10 @@ class NotedKind:
         former, self.content = self.content, content
 
         def undo() -> None:
+            if self.stays:
+                self.stays = False
+                msg = "it cannot be undone"
+                raise OSError(msg)
             self.content = former
 
         return undo

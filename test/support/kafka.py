@@ -23,7 +23,7 @@ from support.until import until
 
 HOST = "127.0.0.1"
 #: Seconds that a broker may take to answer, on a machine that does much else.
-_READY_S = 60.0
+_READY_S = 180.0
 
 Ports = list[int]
 

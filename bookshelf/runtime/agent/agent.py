@@ -23,6 +23,8 @@ Send = Callable[[str, Command], Awaitable[None]]
 _MOST = 500
 #: Seconds until a command is sent again: after a fault, and after an answer without a record.
 _AGAIN_S, _RECORDED_S = 0.25, 1.0
+#: Seconds until a revision that could not be loaded is loaded again.
+_LOAD_AGAIN_S = 1.0
 #: Seconds for one question to the log.
 _LOG_S = 2.0
 #: Why a node is not ready that is no member yet, or no more.
@@ -183,6 +185,7 @@ class NodeAgent:
             "drain": self._drain,
             "deploy": self._deploy,
             "restore": self._restore,
+            "synchronise": self._synchronise,
             "join": self._join,
         }
         if step in steps:
@@ -193,8 +196,6 @@ class NodeAgent:
             await self.deployment.settle()
         elif step == "discard":
             await self.deployment.undo()
-        elif step == "synchronise":
-            await self.deployment.synchronise(self.machine.contents)
         elif step == "unready":
             self.fault = "the log is away, and the decision of a rollout is not known"
 
@@ -242,11 +243,29 @@ class NodeAgent:
             reason = f"its revision could not be restored: {fault}"
         self._put(self.machine.end(phase, "", reason))
 
+    async def _synchronise(self, _phase: PhaseOf) -> None:
+        """Load the revision of the domain, again and again; until then the node admits nothing."""
+        while not await self._has_loaded() and self.machine.is_member:
+            await _wait(self._news, _LOAD_AGAIN_S)
+
+    async def _has_loaded(self) -> bool:
+        """Load the revision of the domain; return False after a fault, as while the repository is away."""
+        try:
+            await self.deployment.synchronise(self.machine.contents)
+        except Exception as fault:  # noqa: BLE001 (whatever it is: the revision is loaded again)
+            _logger.warning("revision-not-loaded", why=str(fault))
+            self.fault = f"the revision of its domain cannot be loaded: {fault}"
+            return False
+        return True
+
     async def _join(self, _phase: PhaseOf) -> None:
         """Load the revision of the domain and join; again and again, until the node is a member."""
         while not self.machine.is_member:
-            news, self.fault = self._news, _JOINING
-            await self.deployment.synchronise(self.machine.contents)
+            news = self._news
+            if not await self._has_loaded():
+                await _wait(news, _LOAD_AGAIN_S)
+                continue
+            self.fault = _JOINING
             joining = self.machine.join(self._now())
             if joining is not None:
                 await self._attempt(*joining)

@@ -16,6 +16,8 @@ class Deployment:
         self._loaded: list[tuple[ItemChange, LoadedItem | None]] = []
         #: The items in force.
         self.applied: dict[Key, ItemChange] = {}
+        #: Items that may be in force as they should not: what was before could not be restored.
+        self._unknown: set[Key] = set()
 
     def concerns(self, changes: Iterable[ItemChange]) -> Collection[str] | None:
         """Return the services here whose requests these changes concern; None for all."""
@@ -49,11 +51,15 @@ class Deployment:
         return self._digests()
 
     async def undo(self) -> None:
-        """Restore what was before all that is loaded, deployed or not."""
+        """Restore what was before all that is loaded, deployed or not. Raises what an item raises."""
         while self._loaded:
-            _, item = self._loaded.pop()
-            if item is not None:
-                await item.undo()
+            change, item = self._loaded.pop()
+            if item is None:
+                continue
+            unknown = self._unknown | {(change.kind, change.name)}
+            known, self._unknown = self._unknown, unknown
+            await item.undo()
+            self._unknown = known
 
     async def settle(self) -> None:
         """Keep what was deployed."""
@@ -69,10 +75,14 @@ class Deployment:
         """Put these items into force, and no others. Raises `ItemRefused`."""
         await self.undo()
         wanted = {(item.kind, item.name): item for item in contents}
-        changes = [ItemChange(kind, name, "remove") for kind, name in self.applied.keys() - wanted.keys()]
-        changes += [item for key, item in wanted.items() if self.applied.get(key) != item]
+        there = self.applied.keys() | self._unknown
+        changes = [ItemChange(kind, name, "remove") for kind, name in there - wanted.keys()]
+        changes += [
+            item for key, item in wanted.items() if self.applied.get(key) != item or key in self._unknown
+        ]
         await self.deploy(tuple(changes))
         await self.settle()
+        self._unknown = set()
 
     async def close(self) -> None:
         """Discard what is loaded."""

@@ -143,6 +143,36 @@ async def test_a_node_that_starts_later_has_the_revision_before_it_answers(domai
     await domain.until_all_serve(2, "")
 
 
+async def test_a_node_that_cannot_load_the_revision_joins_once_it_can(domain: TestedDomain) -> None:
+    await domain.propose(commit=True)
+    late = domain.nodes["d"] = TestedNode("d", domain.shelf)
+    late.kind.refuses = "the repository is away"
+    starting = asyncio.create_task(late.start())
+
+    async def is_noted() -> bool:
+        return "the repository is away" in (late.agent.fault or "")
+
+    await eventually(is_noted, "the node names what it waits for")
+    late.kind.refuses = None
+    await starting
+    assert late.serves(1, NEW)
+    assert late.agent.fault is None
+
+
+async def test_a_node_that_cannot_undo_a_change_admits_nothing_until_it_has_its_revision(
+    domain: TestedDomain,
+) -> None:
+    domain.nodes["a"].kind.breaks = True
+    stays = domain.nodes["b"]
+    stays.kind.stays = True
+    answer = await domain.propose(commit=True)
+    assert (answer.status, answer.json["state"]) == (409, "rolled-back")
+    await domain.until_all_serve(0, "")
+    domain.nodes["a"].kind.breaks = False
+    await domain.propose(commit=True)
+    await domain.until_all_serve(1, NEW)
+
+
 async def test_a_restarted_node_takes_the_place_of_its_former_process(domain: TestedDomain) -> None:
     former = domain.nodes["a"]
     former.is_silent = True
