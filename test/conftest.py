@@ -21,6 +21,7 @@ from support import (
     node_files,
     postgres,
     redis_server,
+    rollout_cases,
     s3_server,
     task_dump,
 )
@@ -63,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("dist") != "no" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Progress(config))
+
+
+def pytest_report_header() -> str:
+    """Name the faults in rollouts that this run does."""
+    return rollout_cases.headline()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

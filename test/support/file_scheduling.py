@@ -10,6 +10,7 @@ TOGETHER = ("test/architecture/", "test/chaos/kafka/", "test/service/discovery/"
 #: What comes first: these take longest, so that no process waits for one of them in the end.
 FIRST = (
     "test/chaos/kafka/",
+    "test/chaos/rollouts/",
     "test/manifests/test_package.py",
     "test/service/discovery/",
     "test/contract/",

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,11 +43,13 @@ class Fleet:
         self.folder = folder
         self.broker = broker
         self.consul = consul
-        self._settings = {"BOOKSHELF_KAFKA_PARTITIONS": str(PARTITIONS), **settings}
+        self.settings = {"BOOKSHELF_KAFKA_PARTITIONS": str(PARTITIONS), **settings}
         #: The gateway comes back where it was: its clients know no other place.
         [port] = reserved_ports(1)
         self._port = str(port)
         self.members: dict[str, Member] = {}
+        #: The `broker` and `consul` of members that have a way of their own to them.
+        self.addresses: dict[str, Mapping[str, str]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def launch(self, service: str, number: int, program: Sequence[str] = COMMAND) -> Member:
@@ -60,6 +62,7 @@ class Fleet:
             "port": self._port if service == GATEWAY else "0",
             "id": name,
             "data": str(self.folder / "data"),
+            **self.addresses.get(name, {}),
         }
         given = [part for option, value in options.items() for part in (f"--{option}", value)]
         return self._member(service, name, [*program, "run", service, *given])
@@ -70,7 +73,7 @@ class Fleet:
         return self._member("newbook", "usurper", [sys.executable, "-m", "support.rogue_owner", *given])
 
     def _member(self, service: str, name: str, command: Sequence[str]) -> Member:
-        made = self.members[name] = Member(self.folder, service, name, command, self._settings)
+        made = self.members[name] = Member(self.folder, service, name, command, self.settings)
         return made
 
     def start(self, service: str, number: int) -> Member:
@@ -133,9 +136,9 @@ class Fleet:
 
 
 @contextmanager
-def fleet_of_a_domain(folder: Path, broker: Broker, agent: consul.Agent) -> Iterator[Fleet]:
+def fleet_of_a_domain(folder: Path, broker: Broker, agent: consul.Agent, **settings: str) -> Iterator[Fleet]:
     """Yield a fleet whose members are nodes of a domain, with names of its own; close it at the end."""
-    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
+    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own(), **settings}
     fleet = Fleet(folder, broker.address, f"{HOST}:{agent.ports.http}", **settings)
     try:
         yield fleet

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from chaos.kafka.test_rollout_kills import LONG_S, KillableSystem, Recorder
 from support import consul
 from support.faketime import shifted
 from support.fleet import fleet_of_a_domain
 from support.kafka import Broker
 from support.member import Member
+from support.rollout_system import LONG_S, Recorder, RolloutSystem
 from support.until import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "consul", "faketime")]
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "c
 AHEAD = {"newbook-1": 1, "newbook-2": -1, "rollouts-2": 1}
 
 
-class SystemOfClocks(KillableSystem):
+class SystemOfClocks(RolloutSystem):
     """Members with clocks of their own."""
 
     def start(self, name: str) -> Member:
