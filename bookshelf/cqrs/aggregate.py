@@ -36,8 +36,9 @@ class Aggregate(Generic[S]):
     after some days (the setting `cluster_sessions_keep_days`); those of all others are kept.
 
     A `fenced` aggregate is written by the holder of a lock: it remembers the highest fencing token of its
-    accepted commands, and refuses those with a lower one, or with none, with `StaleToken`. All tokens of one
-    aggregate instance come from one lock. Its own deadlines need no token.
+    accepted commands, and refuses those with a lower one, or with none, with `StaleToken`. It is read with a
+    token, too: that counts as a command, so that no former holder changes what the next one has read. All
+    tokens of one aggregate instance come from one lock. Its own deadlines need no token.
 
     With a `parent` it is a child aggregate: its ids are `PARENT~CHILD`, its records are in the partition of
     PARENT, and `decide(state, command, parent_state)` gets the parent's state as well. A child has no

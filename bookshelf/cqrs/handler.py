@@ -170,11 +170,15 @@ class HandlerPorts(Protocol):
         subject: str,
         until: Callable[[S], bool] | None = None,
         patience_s: float = 5.0,
+        *,
+        token: int | None = None,
     ) -> S:
         """Return the state of an aggregate of the service, read to the end of its partition.
 
         With `until`, wait until that is true of it, at most `patience_s` seconds; the last state is returned
-        in any case.
+        in any case. A fenced aggregate needs the `token` of the caller's lease, which it remembers: from then
+        on it refuses the writes of former holders. `StaleToken` is raised if a later holder has used it; with
+        NO_TOKEN the state is only shown, and nothing may be decided on it. Raises ValueError without either.
         """
 
     async def query(

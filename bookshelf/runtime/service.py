@@ -21,7 +21,7 @@ from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.aggregate.host import AggregateHost
-from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
+from bookshelf.runtime.api.aggregate_client import AggregateClient, AggregateEndpoint
 from bookshelf.runtime.api.bulk import BulkEndpoint
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.endpoint import Api, Endpoint
@@ -307,10 +307,10 @@ class ServiceHost:
         if not has_handlers and not self.service.is_asked:
             return
         infrastructure, callers = self._infrastructure, self._infrastructure.callers
-        for name, host in self.aggregates.items():
+        for host in self.aggregates.values():
             endpoint = AggregateEndpoint(host, infrastructure.clock, infrastructure.ids, callers)
-            api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask, internal=True)
-            api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read, internal=True)
+            for path, answer in endpoint.paths():
+                api.add("POST", path, answer, internal=True)
 
     def _seals(self) -> ApiSeals:
         service = self.service

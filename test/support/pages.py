@@ -116,7 +116,7 @@ class Ports:
     async def ask(self, *_: object, **__: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page asks no aggregate")
 
-    async def state(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
+    async def state(self, *_: object, **__: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page reads no state")
 
     async def query(self, *_: object, **_options: object) -> Any:  # noqa: ANN401 (as declared)

@@ -13,7 +13,7 @@ import msgspec
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.errors import Conflict
+from bookshelf.cqrs.envelope import NO_TOKEN
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.service import Service
@@ -35,14 +35,10 @@ class ValueSet(Event, frozen=True):
 
 
 class SetValue(Command, frozen=True):
-    """Give the counter this value. `former`: only if it has this one; a primary's first write states it.
-
-    The former primary may have written since the value was read: tokens refuse it only from that write on.
-    """
+    """Give the counter this value."""
 
     TYPE: ClassVar[str] = "test.set-value.v1"
     value: int
-    former: int | None = None
 
 
 class CounterValue(State, frozen=True):
@@ -51,12 +47,8 @@ class CounterValue(State, frozen=True):
     value: int = 0
 
 
-def decide(state: CounterValue, command: Command) -> list[Event]:
-    if not isinstance(command, SetValue):
-        return []
-    if command.former is not None and command.former != state.value:
-        raise Conflict("the counter has another value by now; try again")
-    return [ValueSet(value=command.value)]
+def decide(_state: CounterValue, command: Command) -> list[Event]:
+    return [ValueSet(value=command.value)] if isinstance(command, SetValue) else []
 
 
 def evolve(state: CounterValue, event: Event) -> CounterValue:
@@ -82,15 +74,23 @@ async def at_once() -> None:
 
 
 class Counters:
-    """The service of one process. `pause` is awaited between the decision on a value and its write."""
+    """The service of one process. `pause` is awaited between the decision on a value and its write.
 
-    def __init__(self, *, fenced: bool = True, pause: Callable[[], Awaitable[None]] = at_once) -> None:
+    Planted defects: without `fenced` the counters compare no tokens; without `claims` a read raises none.
+    """
+
+    def __init__(
+        self, *, fenced: bool = True, claims: bool = True, pause: Callable[[], Awaitable[None]] = at_once
+    ) -> None:
         self._counter = counter_aggregate(fenced=fenced)
+        self._claims = claims
         self.pause = pause
         #: The values that this process knows as the primary with a token.
         self._values: dict[tuple[int, str], int] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.asked = 0
+        #: How many changes have been decided on, and wait for `pause`.
+        self.paused = 0
         self.service = Service(
             name="counters",
             summary="Counters of one primary",
@@ -119,12 +119,13 @@ class Counters:
             raise Problem("unavailable", "this is a backup")
         async with self._turns[counter]:
             known = self._values.get((token, counter))
-            former = None
             if known is None:
-                known = former = (await ports.state(self._counter, counter)).value
+                read = await ports.state(self._counter, counter, token=token if self._claims else NO_TOKEN)
+                known = read.value
+            self.paused += 1
             await self.pause()
-            command = SetValue(known + 1, former)
-            result = await self._write(ports, counter, command, request.headers.get(KEY), token)
+            self.paused -= 1
+            result = await self._write(ports, counter, SetValue(known + 1), request.headers.get(KEY), token)
             if result.replayed:
                 self._values.pop((token, counter), None)
             else:
@@ -144,5 +145,5 @@ class Counters:
 
     async def _read(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         self.asked += 1
-        value = (await ports.state(self._counter, context.path["id"])).value
+        value = (await ports.state(self._counter, context.path["id"], token=NO_TOKEN)).value
         return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(value))

@@ -14,7 +14,7 @@ import structlog
 
 from bookshelf.cqrs.session_route import all_excluded
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
-from bookshelf.runtime.api.aggregate_client import PATH
+from bookshelf.runtime.api.aggregate_client import call_paths
 from bookshelf.runtime.service import ServiceHost
 
 _logger = structlog.get_logger(__name__)
@@ -142,8 +142,7 @@ class ChildServices:
 def _described(host: ServiceHost) -> ChildService:
     service = host.service
     routes = tuple((route.method, route.path) for route in service.serves)
-    internal = [f"{PATH}{name}/{{id}}" for name in host.aggregates]
-    internal += [f"{PATH}{name}/{{id}}/state" for name in host.aggregates]
+    internal = [path for name in host.aggregates for path in call_paths(name)]
     return ChildService(
         service.name,
         service.tags,

@@ -152,7 +152,8 @@ class InternalCommand(Command, frozen=True):
         raise NotImplementedError
 
 
-def _stale(given: int, highest: int) -> str:
+def stale(given: int, highest: int) -> str:
+    """Return the message of a refusal for a token that is too low."""
     what = "a request without a fencing token" if given == NO_TOKEN else f"the fencing token {given}"
     return f"{what} is older than the token {highest}, which was accepted; acquire the lock again"
 
@@ -190,7 +191,7 @@ class CommandHandler:
             if found is None:
                 return []
             due = structs.replace(request, id=found[0])
-            return self._seal_all(found[1], due, leaves_record=bool(request.hash))
+            return self._seal_all(found[1], due, leaves_record=self._leaves_record(snapshot, request))
         if self._is_repetition(snapshot, request, done):
             return None
         if self._is_of_another(snapshot, request):
@@ -202,13 +203,16 @@ class CommandHandler:
         self._check_sender(snapshot, request)
         known = () if parent is None else (parent.state,)
         events = self._aggregate.decide(snapshot.state, request.command, *known)
-        raises_token = self._aggregate.fenced and request.token > snapshot.token
-        return self._seal_all(events, request, leaves_record=raises_token or bool(request.hash))
+        return self._seal_all(events, request, leaves_record=self._leaves_record(snapshot, request))
+
+    def _leaves_record(self, snapshot: AggregateSnapshot[Any], request: CommandRequest) -> bool:
+        """Return True if the log must have the command, although there may be no event."""
+        return bool(request.hash) or (self._aggregate.fenced and request.token > snapshot.token)
 
     def _check_sender(self, snapshot: AggregateSnapshot[Any], request: CommandRequest) -> None:
         """Return if the sender may change what is there now. Raises `StaleToken`, `Changed`."""
         if self._aggregate.fenced and request.token < snapshot.token:
-            raise StaleToken(_stale(request.token, snapshot.token))
+            raise StaleToken(stale(request.token, snapshot.token))
         if request.expects is not None and snapshot.version not in request.expects:
             raise Changed(_CHANGED, snapshot.version)
 

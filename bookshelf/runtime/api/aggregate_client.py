@@ -20,8 +20,9 @@ from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import parse_position
 from bookshelf.http.message import BytesBody, Request, Response, read_response
 from bookshelf.http.problem import Problem
+from bookshelf.http.router import Endpoint
 from bookshelf.log.port import Record
-from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, content_hashes
+from bookshelf.runtime.aggregate.command import CommandRequest, content_hashes
 from bookshelf.runtime.aggregate.command_messages import Attributes, CommandMessageDecoder, command_message
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
@@ -34,14 +35,23 @@ from bookshelf.runtime.decoding import decoder_of
 
 #: The path of the internal endpoints of aggregates. No OpenAPI document has it, so no gateway routes to it.
 PATH = "/internal/aggregates/"
+#: The last parts of those paths: a command with conditions, a read, and a read with a fencing token. An owner
+#: of a release that heeds no conditions has no such endpoint, so it cannot take a call and overlook them.
+CONDITIONAL, STATE, CLAIM = "/conditional", "/state", "/claim"
 #: The hash of what a client has sent with the key of a call, from the instance that was asked to the owner.
 CONTENT_HASH = "Bookshelf-Content-Hash"
 #: Seconds that a call may take.
 DEADLINE_S = 30.0
 #: The most bytes of a command, and of a result.
 MAX_BODY = 1 << 20
-_OK, _UNAVAILABLE = 200, 503
+_OK, _NO_ENDPOINT, _UNAVAILABLE = 200, 404, 503
 _encode = msgspec.json.Encoder().encode
+
+
+def call_paths(aggregate: str) -> tuple[str, str, str, str]:
+    """Return the templates of an aggregate's calls: commands, those with conditions, reads, claims."""
+    ask = f"{PATH}{aggregate}/{{id}}"
+    return ask, ask + CONDITIONAL, ask + STATE, ask + CLAIM
 
 
 class CallResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,31 +137,45 @@ class AggregateClient:
             headers[header_fields.TOKEN] = str(token)
         if expects is not None:
             headers["If-Match"] = header_fields.tags_of(expects)
+        step = quote(subject, safe="") + (CONDITIONAL if expects is not None or token != NO_TOKEN else "")
         try:
-            return await self._call(quote(subject, safe=""), subject, value, here, DEADLINE_S, headers)
+            return await self._call(step, subject, value, here, DEADLINE_S, headers)
         except Changed as changed:
             raise changed_at(self._host, subject, changed) from None
 
     async def state(
-        self, subject: str, until: Callable[[Any], bool] | None = None, patience_s: float = 5.0
+        self,
+        subject: str,
+        until: Callable[[Any], bool] | None = None,
+        patience_s: float = 5.0,
+        *,
+        token: int | None = None,
     ) -> Any:  # noqa: ANN401 (the aggregate's)
         """Return the state as of the end of the partition.
 
         With `until`, wait until that is true of it, at most `patience_s` seconds, and return the last one.
+        A fenced aggregate records a `token`, and needs one or NO_TOKEN, else ValueError.
         """
+        if token is None and self._host.aggregate.fenced:
+            what = "name the token of your lease, or NO_TOKEN to show it only"
+            msg = f"{self._host.aggregate.name} is fenced: {what}"
+            raise ValueError(msg)
+        token = NO_TOKEN if token is None else token
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience_s
-        result = await self._read(subject, ReadQuery())
+        result = await self._read(subject, ReadQuery(), token)
         while until is not None and not until(result.state) and (left_s := deadline - loop.time()) > 0:
-            result = await self._read(subject, ReadQuery(result.version, left_s))
+            result = await self._read(subject, ReadQuery(result.version, left_s), token)
         return result.state
 
-    async def _read(self, subject: str, query: ReadQuery) -> CommandResult:
+    async def _read(self, subject: str, query: ReadQuery, token: int) -> CommandResult:
         async def here() -> CommandResult:
-            return await read_here(self._host, subject, query, self._clock, self._ids)
+            return await read_here(self._host, subject, query, self._clock, self._ids, token)
 
-        step = f"{quote(subject, safe='')}/state"
-        return await self._call(step, subject, _encode(query), here, query.wait_s + DEADLINE_S)
+        step, headers = quote(subject, safe="") + STATE, {}
+        if token != NO_TOKEN:
+            step, headers = quote(subject, safe="") + CLAIM, {header_fields.TOKEN: str(token)}
+        return await self._call(step, subject, _encode(query), here, query.wait_s + DEADLINE_S, headers)
 
     async def _call(
         self,
@@ -169,7 +193,7 @@ class AggregateClient:
             asked = Request("POST", target, headers, BytesBody(content))
             self._callers.sign(SERVICE, asked)
             answer = await self._onward.send(asked, content, self._ids.new(), partition)
-            return None if answer is None else await self._result(subject, partition, answer)
+            return None if answer is None else await self._result(subject, answer)
 
         loop = asyncio.get_running_loop()
         try:
@@ -180,10 +204,11 @@ class AggregateClient:
         except TimeoutError:
             raise Problem("gateway-timeout", "the owner did not answer; try again") from None
 
-    async def _result(self, subject: str, partition: int, answer: Response) -> CommandResult:
+    async def _result(self, subject: str, answer: Response) -> CommandResult | None:
+        """Return the result; None if the instance has done nothing, and its successor may do it."""
         content = await read_response(answer, MAX_BODY)
-        if answer.status == _UNAVAILABLE:
-            raise NotOwner(partition)
+        if answer.status in {_UNAVAILABLE, _NO_ENDPOINT}:
+            return None
         if answer.status != _OK:
             msg = f"the owner of {self._host.aggregate.name} answered {answer.status}"
             raise Problem("unavailable", msg)
@@ -197,13 +222,16 @@ class AggregateClient:
 
 
 async def read_here(
-    host: AggregateHost, subject: str, query: ReadQuery, clock: Clock, ids: Ids
+    host: AggregateHost, subject: str, query: ReadQuery, clock: Clock, ids: Ids, token: int
 ) -> CommandResult:
-    """Return a state of a partition that is owned here. Raises `NotOwner`, `Busy`, `LogFault`."""
+    """Return a state of a partition that is owned here.
+
+    Raises `StaleToken`, `NotOwner`, `Busy`, `LogFault`.
+    """
     deadline = asyncio.get_running_loop().time() + min(query.wait_s, DEADLINE_S)
     while True:
         folded = host.folded_of(subject)
-        sent = CommandRequest(subject=subject, command=ReadState(), id=ids.new(), at=clock.now())
+        sent = CommandRequest(subject=subject, command=ReadState(), id=ids.new(), at=clock.now(), token=token)
         result = await host.ask(sent)
         if query.newer_than is None or result.version > query.newer_than:
             return result
@@ -228,11 +256,20 @@ class AggregateEndpoint:
     def _messages(self) -> CommandMessageDecoder:
         return CommandMessageDecoder(self._host.aggregate, self._host.partitions, self._clock)
 
+    def paths(self) -> Iterator[tuple[str, Endpoint]]:
+        """Yield the template of each path that is called by POST, and what answers it."""
+        ask, conditional, state, claim = call_paths(self._host.aggregate.name)
+        yield from ((ask, self.ask), (conditional, self.ask), (state, self.read), (claim, self.read))
+
     async def read(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer with a state. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
         admit(self._callers, request, INTERNAL)
         query: ReadQuery = self._query.body(await request.body.read(MAX_BODY))
-        return _answer(await read_here(self._host, path["id"], query, self._clock, self._ids))
+        token = header_fields.token(request.headers)
+        try:
+            return _answer(await read_here(self._host, path["id"], query, self._clock, self._ids, token))
+        except Refused as refused:
+            return _refused(refused)
 
     async def ask(self, request: Request, path: Mapping[str, str]) -> Response:
         """Carry out a command message. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
@@ -251,9 +288,13 @@ class AggregateEndpoint:
             asked = msgspec.structs.replace(sent, hash=given, older_hash="", expects=expects, token=token)
             return _answer(await self._host.ask(asked))
         except Refused as refused:
-            told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)
-            version = refused.version if isinstance(refused, Changed) else -1
-            return _answer(CallResult(refused=told, version=version))
+            return _refused(refused)
+
+
+def _refused(refused: Refused) -> Response:
+    told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)
+    version = refused.version if isinstance(refused, Changed) else -1
+    return _answer(CallResult(refused=told, version=version))
 
 
 def _answer(result: CommandResult | CallResult) -> Response:

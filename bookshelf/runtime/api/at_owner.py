@@ -1,5 +1,6 @@
 """Does something with the owner of a partition: here, at the instance that has it, or once it has moved."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ T = TypeVar("T")
 #: A move from a killed owner begins when its session with the group is over (`session_s`, 6 s). The gateway
 #: gives one attempt more time than this (`gateway_try_s`, 10 s), and makes another one after it.
 MOVE_S = 8.0
+#: Seconds between two attempts while discovery reports no change, doubled from the first to the last: an
+#: owner may lose the partition for a moment, and discovery does not notice it.
+_AGAIN_S, _LAST_S = 0.1, 1.0
 
 
 def changed_at(host: AggregateHost, subject: str, changed: Changed) -> Changed:
@@ -36,10 +40,11 @@ async def at_owner(
 ) -> T:
     """Return the result of `here`, or of `there(partition)` if the owner is elsewhere.
 
-    `there` returns None if no other owner is known; then this waits until the partition has moved, at most
-    until the loop's time `until`. `size` is the bytes that wait meanwhile. Raises `NotOwner`, `Busy`, or what
-    the functions raise.
+    `there` returns None if no other owner is known, or none of them owns the partition any more; then this
+    waits until the partition has moved, at most until the loop's time `until`. `size` is the bytes that wait
+    meanwhile. Raises `NotOwner`, `Busy`, or what the functions raise.
     """
+    loop, pause_s = asyncio.get_running_loop(), _AGAIN_S
     while True:
         owned, instances = host.owned, onward.instances
         try:
@@ -50,5 +55,7 @@ async def at_owner(
             if result is not None:
                 return result
         with host.waiting(size):
-            if not await first_of((host.moved(owned), onward.moved(instances)), until):
+            again = min(until, loop.time() + pause_s)
+            if not await first_of((host.moved(owned), onward.moved(instances)), again) and again >= until:
                 raise NotOwner(partition)
+        pause_s = min(2 * pause_s, _LAST_S)

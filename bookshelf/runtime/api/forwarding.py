@@ -16,6 +16,8 @@ COMMAND = "Bookshelf-Command"
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 #: The detail of the problem for a command whose answer did not come.
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
+#: The header of an answer from an instance that does not own the partition: nothing was done.
+MOVING = "Bookshelf-Moving"
 #: The status of an instance that has done nothing, and how many instances are tried in total.
 _UNAVAILABLE = 503
 _TRIES = 3
@@ -48,7 +50,7 @@ class Forwarder(Protocol):
     async def send(
         self, request: Request, content: bytes, command_id: str, partition: int
     ) -> Response | None:
-        """Send a command to its owner; return None if none is known."""
+        """Send a command to its owner; return None if none is known, or none owns the partition any more."""
 
 
 class OwnerForwarder:
@@ -73,7 +75,10 @@ class OwnerForwarder:
     async def send(
         self, request: Request, content: bytes, command_id: str, partition: int
     ) -> Response | None:
-        """Send a command to the instances that claim the partition, in turn. Raises `Problem`."""
+        """Send a command to the instances that claim the partition, in turn. Raises `Problem`.
+
+        What an instance answers that has lost the partition is no answer: its successor will come.
+        """
         refused: Response | None = None
         for owner in () if COMMAND in request.headers else self._owners(partition):
             if refused is not None:
@@ -88,7 +93,10 @@ class OwnerForwarder:
                 raise header_fields.outcome_unknown(request.headers, command_id) from None
             if refused.status != _UNAVAILABLE:
                 return refused
-        return refused
+        if refused is None or MOVING not in refused.headers:
+            return refused
+        await close_body(refused.body)
+        return None
 
     def _owners(self, partition: int) -> Iterable[Instance]:
         """Return the instances that claim the partition: two while it moves, or one that has just died."""

@@ -140,9 +140,16 @@ class ServicePorts:
         subject: str,
         until: Callable[[S], bool] | None = None,
         patience_s: float = 5.0,
+        *,
+        token: int | None = None,
     ) -> S:
-        """Return a state as of the end of its partition. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
-        state: S = await client_of(self._aggregates, aggregate).state(subject, until, patience_s)
+        """Return a state as of the end of its partition.
+
+        Raises `StaleToken`, `NotOwner`, `Busy`, `LogFault`, `Problem`; ValueError without a token if it needs
+        one.
+        """
+        client = client_of(self._aggregates, aggregate)
+        state: S = await client.state(subject, until, patience_s, token=token)
         return state
 
     async def query(

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.counter_context import TALLY, Count, everything, totals
+from support.counter_context import TALLY, Count, Tally, everything, totals
 from support.owners import Owners, new_stores, sent, sqlite_stores
 
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
 from bookshelf.cqrs.errors import NotFound, StaleToken
+from bookshelf.cqrs.message import Command
 from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.aggregate.read_state import ReadState
 
 FENCED = replace(TALLY, fenced=True)
 
@@ -47,6 +49,31 @@ async def test_what_changes_nothing_fences_too() -> None:
         assert [decode_envelope(record.value).type for record in await everything(log)] == [ANSWERED]
 
 
+async def test_a_read_with_a_token_fences_once() -> None:
+    """What its reader decides on it must not be changed by a former holder before that is written."""
+    async with Owners(log := MemoryLog(1)) as owners:
+        host = await owners.host(FENCED)
+        await host.ask(sent("a", token=8))
+        reads = [await host.ask(sent("a", ReadState(), token=9)) for _ in range(3)]
+        assert [(read.state, read.version) for read in reads] == [(Tally(sum=1, said=1), 0)] * 3
+        with pytest.raises(StaleToken):
+            await host.ask(sent("a", token=8))
+        with pytest.raises(StaleToken):
+            await host.ask(sent("a", ReadState(), token=8))
+        await host.ask(sent("a", ReadState()))  # it is only shown
+        await host.ask(sent("a", token=9))
+        types = [decode_envelope(record.value).type for record in await everything(log)]
+        assert types.count(ANSWERED) == 1
+        assert await totals(log) == {"a": 2}
+
+
+async def test_reads_of_other_aggregates_leave_nothing_in_the_log() -> None:
+    async with Owners(log := MemoryLog(1)) as owners:
+        host = await owners.host()
+        await host.ask(sent("a", ReadState(), token=9))
+        assert await everything(log) == []
+
+
 async def test_a_refused_command_does_not_count() -> None:
     async with Owners(log := MemoryLog(1)) as owners:
         host = await owners.host(FENCED)
@@ -75,11 +102,12 @@ async def test_commands_of_one_batch_are_fenced_in_their_order() -> None:
         assert await totals(log) == {"a": 3}
 
 
+@pytest.mark.parametrize("command", [Count(), ReadState()], ids=["written", "read"])
 @pytest.mark.parametrize("kept", [True, False], ids=["with its states", "from the log alone"])
-async def test_the_next_owner_knows_the_token(tmp_path: Path, kept: bool) -> None:  # noqa: FBT001 (a case)
+async def test_the_next_owner_knows_the_token(tmp_path: Path, kept: bool, command: Command) -> None:  # noqa: FBT001 (a case)
     log, stores = MemoryLog(1), sqlite_stores(tmp_path) if kept else new_stores
     async with Owners(log, stores) as owners:
-        await (await owners.host(FENCED)).ask(sent("a", token=9))
+        await (await owners.host(FENCED)).ask(sent("a", command, token=9))
     async with Owners(log, stores) as owners:
         host = await owners.host(FENCED)
         with pytest.raises(StaleToken):

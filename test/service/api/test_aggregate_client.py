@@ -1,7 +1,8 @@
 """Handlers ask aggregates and read their states in every instance: here, or by one hop to the owner."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 import pytest
 from support.counter_commands import ORDERED
@@ -9,15 +10,18 @@ from support.counter_context import Count, Tally
 from support.fixed_infrastructure import FixedClock
 from support.owners import Owners
 
-from bookshelf.cqrs.errors import Changed, KeyReused, NotFound
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.envelope import NO_TOKEN
+from bookshelf.cqrs.errors import Changed, KeyReused, NotFound, StaleToken
 from bookshelf.cqrs.message import Command
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
 from bookshelf.http.client import Unreachable
 from bookshelf.http.message import Request, Response
+from bookshelf.http.router import Endpoint
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.aggregate.command import NotOwner
-from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
+from bookshelf.runtime.api.aggregate_client import AggregateClient, AggregateEndpoint
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.identity import SignedCallers
@@ -26,25 +30,25 @@ from bookshelf.runtime.clock import SystemIds
 from bookshelf.runtime.metrics import Meters
 
 CALLERS = SignedCallers(b"a secret of the tests")
+MEANS = (FixedClock(), SystemIds(FixedClock()), CALLERS)
 KEYS = [f"key-{number}" for number in range(12)]
+
+
+FENCED = replace(ORDERED, fenced=True)
 
 
 class TwoInstances:
     """Two instances of a service, each with a client and an internal endpoint; ports 0 and 1."""
 
-    def __init__(self, owners: Owners) -> None:
-        clock, ids = FixedClock(), SystemIds(FixedClock())
+    def __init__(self, owners: Owners, aggregate: Aggregate[Tally] = ORDERED, move_s: float = 0.01) -> None:
+        clock, ids, _ = MEANS
         self.discovery = LocalDiscovery()
-        self.hosts = [owners.make(ORDERED) for _ in range(2)]
+        self.hosts = [owners.make(aggregate) for _ in range(2)]
         onward = OwnerForwarder(ORDERED.name, self.discovery, self)
-        self.clients = [AggregateClient(host, onward, clock, ids, CALLERS, 0.01) for host in self.hosts]
-        self.apis = []
+        self.clients = [AggregateClient(host, onward, clock, ids, CALLERS, move_s) for host in self.hosts]
         self.asked: list[str] = []
-        for host in self.hosts:
-            api, endpoint = Api("tallies", Meters()), AggregateEndpoint(host, clock, ids, CALLERS)
-            api.add("POST", f"{PATH}tally/{{id}}", endpoint.ask)
-            api.add("POST", f"{PATH}tally/{{id}}/state", endpoint.read)
-            self.apis.append(api)
+        self.endpoints = [AggregateEndpoint(host, *MEANS) for host in self.hosts]
+        self.apis = [made_api(endpoint.paths()) for endpoint in self.endpoints]
         self.fault: Exception | None = None
 
     async def send(self, _address: str, port: int, sent: Request) -> Response:
@@ -76,6 +80,13 @@ class TwoInstances:
     def elsewhere(self, client: int) -> str:
         """Return a key whose owner is not the instance of this client."""
         return next(key for key in KEYS if self.hosts[client].partition(key) not in self.hosts[client].owned)
+
+
+def made_api(paths: Iterable[tuple[str, Endpoint]]) -> Api:
+    api = Api("tallies", Meters())
+    for path, answer in paths:
+        api.add("POST", path, answer)
+    return api
 
 
 @pytest.fixture
@@ -194,3 +205,70 @@ async def test_the_second_instance_forwards_no_call(instances: TwoInstances) -> 
     with pytest.raises(NotOwner):
         await instances.clients[0].ask(instances.elsewhere(0), Count(), actor="a")
     assert len(instances.asked) == 1
+
+
+async def test_a_fenced_aggregate_is_read_with_a_token_in_every_instance() -> None:
+    async with Owners(MemoryLog(4)) as owners:
+        instances = TwoInstances(owners, FENCED)
+        await instances.start()
+        for key in KEYS:
+            for token, (client, other) in enumerate((instances.clients, instances.clients[::-1]), 8):
+                assert await client.state(key, token=token) == await other.state(key, token=NO_TOKEN)
+                for one in (client, other):
+                    with pytest.raises(StaleToken):
+                        await one.ask(key, Count(), actor="a", token=token - 1)
+                    with pytest.raises(StaleToken):
+                        await one.state(key, token=token - 1)
+                await other.ask(key, Count(), actor="a", token=token)
+            with pytest.raises(ValueError, match="name the token of your lease"):
+                await instances.clients[0].state(key)
+        assert {target.split("/")[-1] for target in instances.asked} >= {"conditional", "claim", "state"}
+
+
+@pytest.mark.parametrize("wanted", ["a version", "a token", "a claim"])
+async def test_a_former_release_as_owner_takes_no_call_whose_conditions_it_overlooks(wanted: str) -> None:
+    """It does not know the path. The call waits until another instance owns the partition."""
+    async with Owners(MemoryLog(4)) as owners:
+        instances = TwoInstances(owners, FENCED, 30.0)
+        await instances.start()
+        key = instances.elsewhere(0)
+        instances.apis[1] = made_api(list(instances.endpoints[1].paths())[::2])
+        client = instances.clients[0]
+        await client.ask(key, Count(by=2), actor="a")
+        if wanted == "a version":
+            asking = asyncio.create_task(client.ask(key, Count(), actor="a", expects=frozenset()))
+        elif wanted == "a token":
+            asking = asyncio.create_task(client.ask(key, Count(), actor="a", token=9))
+        else:
+            asking = asyncio.create_task(client.state(key, token=9))
+        await until_asked(instances, 2)
+        assert await client.state(key, token=NO_TOKEN) == Tally(sum=2, said=1)
+        await instances.hosts[1].stop()
+        if wanted == "a version":
+            with pytest.raises(Changed):
+                await asking
+        else:
+            await asking
+            with pytest.raises(StaleToken):
+                await client.ask(key, Count(), actor="a", token=8)
+
+
+async def until_asked(instances: TwoInstances, times: int) -> None:
+    async with asyncio.timeout(30):
+        while len(instances.asked) < times:  # noqa: ASYNC110 (a list shows this only when polled)
+            await asyncio.sleep(0)  # sleep: a turn for the call
+
+
+async def test_a_call_waits_for_an_owner_that_is_registered_and_has_lost_the_partition() -> None:
+    """Its answer is no answer: discovery has what was so before, and learns of nothing."""
+    async with Owners(MemoryLog(4)) as owners:
+        instances = TwoInstances(owners, ORDERED, 30.0)
+        await instances.start()
+        key = instances.elsewhere(0)
+        right, moving = instances.apis[1], AggregateEndpoint(instances.hosts[0], *MEANS)
+        instances.apis[1] = made_api(moving.paths())
+        asking = asyncio.create_task(instances.clients[0].ask(key, Count(by=2), actor="a"))
+        await until_asked(instances, 2)
+        assert not asking.done()
+        instances.apis[1] = right
+        assert (await asking).state == Tally(sum=2, said=1)

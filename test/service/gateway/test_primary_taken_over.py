@@ -25,8 +25,8 @@ TTL_S = 1.0
 class Node:
     """One process of the group: its service, and its way to the locks, which can be cut."""
 
-    def __init__(self, name: str, shelf: Shelf, port: int, *, fenced: bool) -> None:
-        self.counters = Counters(fenced=fenced)
+    def __init__(self, name: str, shelf: Shelf, port: int, *, fenced: bool, claims: bool) -> None:
+        self.counters = Counters(fenced=fenced, claims=claims)
         self.following = election_of(shelf)
         self.election = CutElection(self.following)
         infrastructure = replace(shelf.infrastructure, locks=Locks(self.election, name, "blue", TTL_S))
@@ -75,12 +75,14 @@ class Nodes:
 
 
 @asynccontextmanager
-async def running(*, fenced: bool = True, within_s: float = DEADLINE_S) -> AsyncIterator[Nodes]:
+async def running(
+    *, fenced: bool = True, claims: bool = True, within_s: float = DEADLINE_S
+) -> AsyncIterator[Nodes]:
     async with AsyncExitStack() as stack:
         shelf, _ = await stack.enter_async_context(log_election())
         nodes: list[Node] = []
         for number in (1, 2):
-            node = Node(f"node{number}", shelf, 9000 + number, fenced=fenced)
+            node = Node(f"node{number}", shelf, 9000 + number, fenced=fenced, claims=claims)
             following = asyncio.create_task(node.following.run())
             stack.push_async_callback(cancel_and_wait, following)
             stack.push_async_callback(node.host.stop)
@@ -165,6 +167,32 @@ async def test_a_late_write_of_a_former_primary_is_refused(fenced: bool) -> None
         else:
             assert answer.status == 200
             assert await nodes.value("a") == 2  # two acknowledged changes are lost
+
+
+@pytest.mark.parametrize("claims", [True, False], ids=["read with the token", "planted: without it"])
+async def test_a_former_primary_writes_nothing_once_its_successor_has_read(claims: bool) -> None:  # noqa: FBT001 (a case)
+    """The first one goes on after the second one has read the value, and before it has written."""
+    async with running(claims=claims) as nodes:
+        first, second = nodes.nodes
+        await nodes.add("a", "key-1")
+        resumed, resumed_second = asyncio.Event(), asyncio.Event()
+        first.counters.pause = lambda: _resumed(resumed)
+        second.counters.pause = lambda: _resumed(resumed_second)
+        late = asyncio.create_task(first.add("a"))
+        await eventually(lambda: _is(first.counters.paused == 1), "it has decided on a value", DEADLINE_S)
+        first.election.cut = True
+        await eventually(lambda: _is(second.is_primary), "the other one takes over", DEADLINE_S)
+        adding = asyncio.create_task(second.add("a"))
+        await eventually(lambda: _is(second.counters.paused > 0), "the other one has decided", DEADLINE_S)
+        resumed.set()
+        answer = await late
+        resumed_second.set()
+        assert (await adding).status == 200
+        assert await nodes.value("a") == 2
+        if claims:
+            assert (answer.status, answer.json["type"]) == (409, "urn:bookshelf:problem:fenced")
+        else:
+            assert answer.status == 200  # an acknowledged change is lost
 
 
 async def _is(condition: bool) -> bool:  # noqa: FBT001 (a condition)
