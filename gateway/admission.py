@@ -11,6 +11,7 @@ from bookshelf.http.message import BytesBody, Request, Response
 from bookshelf.runtime.agent.gate import Admissions, Gate, admission_of
 from gateway.ingress.middleware import ConcurrencyLimiter
 from gateway.upstream.call import Route
+from gateway.upstream.waits import Waits
 
 #: The name of the gate in lists of admissions. No service has it.
 NAME = "gateway"
@@ -24,7 +25,7 @@ class GatewayGate(Gate):
     """Admits requests, or lets them wait while the gateway is paused.
 
     `limiter` has the settings: at most half of `most`, and at most `queue` requests wait, each for at most
-    `wait_s` seconds. `shed` counts those that were refused.
+    `wait_s` seconds. `waits` counts them.
     """
 
     def __init__(
@@ -34,9 +35,8 @@ class GatewayGate(Gate):
         self._limiter = limiter
         self._most_bytes = most_bytes
         self._resumed = asyncio.Event()
-        self.waiting = 0
+        self.waits = Waits()
         self.waiting_bytes = 0
-        self.shed = 0
 
     def pause(self, rollout: str, services: Collection[str] | None) -> None:
         """Let new requests wait, except those that are a part of one which waits for this pause to end."""
@@ -65,21 +65,25 @@ class GatewayGate(Gate):
 
     async def _wait(self, request: Request) -> None:
         """Wait for the end of the pause. Raises `Problem` reloading if it takes too long."""
-        limiter = self._limiter
+        limiter, waits = self._limiter, self.waits
         size = len(request.body.content) if isinstance(request.body, BytesBody) else 0
-        is_full = self.waiting >= min(limiter.queue, limiter.most // 2)
+        is_full = waits.now >= min(limiter.queue, limiter.most // 2)
         if is_full or size > self._most_bytes - self.waiting_bytes:
-            self.shed += 1
+            waits.refused += 1
             raise self.reloading()
-        self.waiting += 1
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        waits.now += 1
+        waits.requests += 1
         self.waiting_bytes += size
         try:
             async with asyncio.timeout(limiter.wait_s):
                 while self.paused is not None:
                     await self._resumed.wait()
         except TimeoutError:
-            self.shed += 1
+            waits.refused += 1
             raise self.reloading() from None
         finally:
-            self.waiting -= 1
+            waits.now -= 1
+            waits.seconds += clock() - began
             self.waiting_bytes -= size

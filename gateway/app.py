@@ -31,6 +31,7 @@ from gateway.routing.rules import RESERVED, TABLES, RuleFile, RulesInForce, Sect
 from gateway.status import UpstreamMetrics
 from gateway.upstream.call import CallTimeouts, Route
 from gateway.upstream.proxy import Pause, Proxy
+from gateway.upstream.waits import Waits
 
 if TYPE_CHECKING:
     from gateway.accounts.parts import GatewayAccounts
@@ -64,7 +65,7 @@ class Gateway:
         self._meters = Meters()
         self._callers = options.callers
         self.directory = Directory(discovery, transport, prefix, address_policy=options.address_policy)
-        self._meters.also(UpstreamMetrics(self.directory.pools))
+        self._meters.also(UpstreamMetrics(self.directory.pools, own=self._own_waits))
         self._proxy = Proxy(transport, options.timeouts, pause, ids=options.ids)
         self._accounts: GatewayAccounts | None = None
         self._token_guard = TokenGuard(options.verifier, options.callers)
@@ -134,6 +135,10 @@ class Gateway:
     @timeouts.setter
     def timeouts(self, timeouts: CallTimeouts) -> None:
         self._proxy.timeouts = timeouts
+
+    def _own_waits(self) -> Waits | None:
+        """Return what counts the requests that wait while the gateway is paused; None without a domain."""
+        return None if self.gate is None else self.gate.waits
 
     def leave(self) -> None:
         """Report the gateway as not ready from now on, so that load balancers use another one."""

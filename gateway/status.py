@@ -21,6 +21,7 @@ from gateway.routing.catalog import RefusedRoute
 from gateway.routing.directory import Directory
 from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool, Pools
+from gateway.upstream.waits import Waits
 
 #: The most rows of one list; further ones are left out.
 _MOST = 1000
@@ -242,20 +243,29 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
+#: The label of what waits while a rollout pauses the gateway itself. No service has this name.
+_GATEWAY = "gateway"
 _STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class UpstreamMetrics(Collector):
     """Collects the series of the endpoints that are ready; one that is gone has no series any more."""
 
-    def __init__(self, pools: Pools, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        pools: Pools,
+        clock: Callable[[], float] = monotonic,
+        own: Callable[[], Waits | None] = lambda: None,
+    ) -> None:
         self._pools = pools
         self._clock = clock
+        self._own = own
 
     def collect(self) -> Iterable[Metric]:
         """Yield each metric."""
         yield from self._instances()
         yield from self._services()
+        yield from self._waits()
 
     def _instances(self) -> Iterable[Metric]:
         now = self._clock()
@@ -283,6 +293,21 @@ class UpstreamMetrics(Collector):
             refused.add_metric(name, pool.budget.refused)
             ejections.add_metric(name, pool.outliers.ejected)
         return [retries, refused, ejections]
+
+    def _waits(self) -> Iterable[Metric]:
+        waiting = _gauge("waiting", "Requests that wait for a service, or for the end of a pause", "upstream")
+        waited = _counter("waited", "Requests that have waited")
+        seconds = _counter("waited_seconds", "Seconds that requests have waited, all together")
+        refused = _counter("waits_refused", "Requests that could not wait, or not longer")
+        found = [(pool.name, pool.absence.waits) for pool in self._pools.all()]
+        if (own := self._own()) is not None:
+            found.append((_GATEWAY, own))
+        for name, waits in found:
+            waiting.add_metric([name], waits.now)
+            waited.add_metric([name], waits.requests)
+            seconds.add_metric([name], waits.seconds)
+            refused.add_metric([name], waits.refused)
+        return [waiting, waited, seconds, refused]
 
 
 def _gauge(name: str, what: str, label: str) -> GaugeMetricFamily:

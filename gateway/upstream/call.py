@@ -95,7 +95,7 @@ class Call:
     that reports that nothing was done. `repeatable`: it may be sent again even if it may have been carried
     out, because it is then recognised as a repetition. `tries`: how many attempts were made. `lost`: one of
     them got no response. `lost_onward`: an instance that had sent it on to the owner got none. `tried`: the
-    endpoints of the attempts of this round.
+    endpoints of the attempts of this round. `held`: it has waited for a service that was away.
     """
 
     request: Request
@@ -108,6 +108,7 @@ class Call:
     tries: int = 0
     lost: bool = False
     lost_onward: bool = False
+    held: bool = False
     tried: list[UpstreamEndpoint] = field(default_factory=list)
 
     def choose(self, now: float) -> UpstreamEndpoint | None:

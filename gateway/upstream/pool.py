@@ -18,6 +18,7 @@ import structlog
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
+from gateway.upstream.waits import Waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +92,12 @@ class Absence:
     Only a service that has answered before is expected back.
     """
 
-    __slots__ = ("_held", "_known", "_since")
+    __slots__ = ("_known", "_since", "waits")
 
     def __init__(self) -> None:
         self._known = False
         self._since: float | None = None
-        self._held = 0
+        self.waits = Waits()
 
     def ended(self) -> None:
         """Record that an instance has answered."""
@@ -107,20 +108,26 @@ class Absence:
 
         It is `now`, if the service is not expected back or too many requests are held.
         """
-        if not self._known or self._held >= _HELD:
+        if not self._known or self.waits.now >= _HELD:
             return now
         if self._since is None:
             self._since = now
         return self._since + away_s
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Count a request as held."""
-        self._held += 1
+    def hold(self, seconds: float, *, first: bool) -> Iterator[None]:
+        """Count a request as held for so long; `first`: it was not held before."""
+        self.waits.now += 1
+        self.waits.requests += first
+        self.waits.seconds += seconds
         try:
             yield
         finally:
-            self._held -= 1
+            self.waits.now -= 1
+
+    def refuse(self) -> None:
+        """Count a request that is turned away, unless the service was never there."""
+        self.waits.refused += self._known
 
 
 _logger = structlog.get_logger(__name__)

@@ -333,9 +333,13 @@ class Proxy:
         """
         now, absence, pause_s = self._clock(), call.pool.absence, self._timeouts.away_pause_s
         end = min(call.end, absence.until(now, self._timeouts.away_s))
-        if not call.may_be_held or now + pause_s > end:
+        if not call.may_be_held:
             return False
-        with absence.hold():
+        if now + pause_s > end:
+            absence.refuse()
+            return False
+        with absence.hold(pause_s, first=not call.held):
+            call.held = True
             await self._pause(pause_s)
         call.begin_round()
         return True

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.until import eventually
-from support.upstream import FakeCluster, Service, openapi_document
+from support.upstream import FakeCluster, Service, openapi_document, whole
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client import LocalTransport, RemoteHandler
@@ -59,7 +59,7 @@ class PausedEdge:
 
     async def until_waiting(self, number: int) -> None:
         async def waits() -> bool:
-            return self.gate.waiting == number
+            return self.gate.waits.now == number
 
         await eventually(waits, f"{number} requests wait")
 
@@ -119,10 +119,34 @@ async def test_more_requests_or_bytes_than_may_wait_are_refused_at_once(edge: Pa
     waiting += [edge.start(), edge.start()]
     await edge.until_waiting(3)
     assert (await edge.ask()).status == 503
-    assert edge.gate.shed == 2
+    assert edge.gate.waits.refused == 2
     edge.pause.admit()
     assert [(await one).status for one in waiting] == [200, 200, 200]
-    assert (edge.gate.waiting, edge.gate.waiting_bytes) == (0, 0)
+    assert (edge.gate.waits.now, edge.gate.waiting_bytes) == (0, 0)
+
+
+async def metrics(edge: PausedEdge) -> dict[str, float]:
+    """Return the metrics of what waits while the gateway itself is paused, by name."""
+    page = await whole(await edge.gateway.handle(request("GET", "/metrics")))
+    lines = [line.split('{upstream="gateway"} ') for line in page.decode().splitlines()]
+    return {line[0].removeprefix("bookshelf_gateway_"): float(line[1]) for line in lines if line[1:]}
+
+
+async def test_metrics_count_what_waits(edge: PausedEdge) -> None:
+    assert await metrics(edge) == dict.fromkeys(
+        ("waiting", "waited_total", "waited_seconds_total", "waits_refused_total"), 0.0
+    )
+    edge.pause.refuse("r1")
+    asked = [edge.start() for _ in range(3)]
+    await edge.until_waiting(3)
+    await edge.ask()
+    counted = await metrics(edge)
+    assert [counted[name] for name in ("waiting", "waited_total", "waits_refused_total")] == [3, 3, 1]
+    edge.pause.admit()
+    await asyncio.gather(*asked)
+    counted = await metrics(edge)
+    assert [counted[name] for name in ("waiting", "waited_total", "waits_refused_total")] == [0, 3, 1]
+    assert counted["waited_seconds_total"] > 0
 
 
 async def test_at_most_half_of_the_requests_under_way_may_wait(edge: PausedEdge) -> None:

@@ -74,12 +74,24 @@ async def test_a_service_that_stays_away_is_unavailable_at_once_from_then_on() -
     assert await sending.status() == 200
     sending.leave()
     assert await held_for(sending) == ("unavailable", 5.0)
+    waits = sending.pool.absence.waits
+    assert (waits.now, waits.requests, waits.seconds, waits.refused) == (0, 2, 10.0, 3)
+
+
+async def test_requests_that_were_held_are_counted_once_with_their_seconds() -> None:
+    sending = Sending()
+    away_for(sending, 12.0)
+    assert await sending.status() == 200
+    _, seconds = await held_for(sending)
+    waits = sending.pool.absence.waits
+    assert (waits.now, waits.requests, waits.seconds, waits.refused) == (0, 1, seconds, 0)
 
 
 async def test_a_service_that_has_never_answered_is_not_waited_for() -> None:
     sending = Sending()
     sending.add(GONE)
     assert await held_for(sending) == ("bad-gateway", 0.0)
+    assert sending.pool.absence.waits.refused == 0
 
 
 async def test_no_request_is_held_past_its_deadline() -> None:
@@ -96,7 +108,7 @@ async def test_requests_that_are_held_are_bounded_in_number() -> None:
     sending.leave()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("gateway.upstream.pool._HELD", 1)
-        with sending.pool.absence.hold():
+        with sending.pool.absence.hold(1.0, first=True):
             assert await held_for(sending) == ("unavailable", 0.0)
 
 
