@@ -24,6 +24,7 @@ from bookshelf.cli.command import guarded, run, stop
 from bookshelf.cli.passwords import password_file_option, read_password
 from bookshelf.cli.signing_in import Credentials
 from bookshelf.cluster.items import GATEWAY_FILE, SETTINGS_FILE
+from bookshelf.cluster.node_differences import NodeDifference, difference_text
 from bookshelf.cluster.repository_index import INDEX, INDEX_BYTES, BadIndex, parse_index
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import load as load_settings
@@ -275,14 +276,21 @@ def _listing(target: Target, path: str, line: Callable[[Mapping[str, Any]], str]
 @admin.command()
 @click.pass_obj
 def members(target: Target) -> None:
-    """List the nodes of the domain."""
-    _listing(
-        target,
-        "/bookshelf/cluster/members",
-        lambda one: (
-            f"{one['node']}  {one['address']}  {', '.join(one['services'])}  {one['left'] or 'member'}"
-        ),
-    )
+    """List the nodes of the domain, and what differs between them."""
+
+    async def work(client: Administration) -> None:
+        found = expect(*await client.send("GET", "/bookshelf/cluster/members"))
+        unlike = expect(*await client.send("GET", "/bookshelf/cluster/differences"))
+        if target.as_json:
+            click.echo(msgspec.json.encode({"members": found, "differences": unlike}))
+            return
+        for one in found:
+            services = ", ".join(one["services"]) or "no services"
+            click.echo(f"{one['node']}  {one['address']}  {services}  {one['left'] or 'member'}")
+        for one in msgspec.convert(unlike, list[NodeDifference]):
+            click.echo(f"differs: {difference_text(one)}")
+
+    _carry_out(target, work)
 
 
 @admin.command()

@@ -13,9 +13,9 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.runtime.infrastructure import Infrastructure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from bookshelf.cluster.node_report import NodeReport
+    from bookshelf.cli.node_console import NodePages
     from bookshelf.runtime.service import ServiceHost
     from gateway.app import Gateway
     from gateway.reload import ReloadableGateway
@@ -55,11 +55,11 @@ async def join_domain(
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
     gateway: "tuple[Gateway, ReloadableGateway] | None" = None,
-) -> "Callable[[], NodeReport] | None":
+) -> "NodePages | None":
     """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
-    Returns what reports on the node. Without a domain that is None, nothing runs, and nothing is imported for
-    it. The hosts listen. Raises `LogFault`.
+    Returns what the pages of the node stand on. Without a domain that is None, nothing runs, and nothing is
+    imported for it. The hosts listen. Raises `LogFault`.
     """
     if not has_domain():
         return None
@@ -68,31 +68,34 @@ async def join_domain(
         wait_until_member,
     )
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
-    from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
-    from bookshelf.cli.node_state import report_on_hosts  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_presence import NodePlace  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_state import node_pages, report_on_hosts  # noqa: PLC0415 (as above)
 
-    place = NodePlace(host=hosts[0].address, port=hosts[0].port)
+    place = NodePlace(host=hosts[0].address, port=hosts[0].port, is_gateway=gateway is not None)
     running = None if gateway is None else RunningGateway(*gateway)
-    agent = await open_agent(name, place, settings, hosts, AgentPorts.of(infrastructure), stack, running)
+    ports = AgentPorts.of(infrastructure)
+    agent = await open_agent(name, place, settings, hosts, ports, stack, running)
     await wait_until_member(agent, hosts)
-    return partial(report_on_hosts, agent, hosts, None if gateway is None else gateway[1])
+    report = partial(report_on_hosts, agent, hosts, None if gateway is None else gateway[1])
+    return node_pages(report, agent.domain, ports.discovery, ports.transport, ports.callers)
 
 
 async def start_host(
     host: "ServiceHost", name: str, settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
-) -> "Callable[[], NodeReport] | None":
+) -> "NodePages | None":
     """Start a service, until the stack is closed. In a domain it is ready only when this node is a member.
 
     The services that the domain itself needs are ready before that. `name`: of the node, empty for one that
-    its port makes. Returns what reports on the node, None without a domain. Raises `PortTaken`, `LogFault`,
-    `StorageFault`.
+    its port makes. Returns what the pages of the node stand on, None without a domain. Raises `PortTaken`,
+    `LogFault`, `StorageFault`.
     """
     stack.push_async_callback(host.stop)
     is_needed = not has_domain() or host.service.needs_domain
     await (host.start() if is_needed else host.open())
     name = name or f"{host.service.name}-{host.address}-{host.port}"
-    report = await join_domain(name, settings, (host,), infrastructure, stack)
+    pages = await join_domain(name, settings, (host,), infrastructure, stack)
     if not is_needed:
         stack.push_async_callback(host.stop)  # it is deregistered before the node leaves the domain
         await host.start()
-    return report
+    return pages

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import ONE_PROCESS, RunningGateway, make_kinds, services_elsewhere
-from bookshelf.cli.domain_node import AgentPorts, NodePlace, make_agent, open_admissions, run_agent
+from bookshelf.cli.domain_node import AgentPorts, make_agent, open_admissions, run_agent
+from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.concurrency import cancel_and_wait

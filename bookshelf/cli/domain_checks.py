@@ -1,13 +1,21 @@
-"""Checks what is proposed to a domain by the kinds of items of its nodes, before a rollout is opened."""
+"""Gives the service rollouts what it needs of nodes: checks of proposals, and what differs between them."""
 
+import os
 from dataclasses import replace
 
 from bookshelf.cli.domain_kinds import ONE_PROCESS, make_kinds, services_elsewhere
+from bookshelf.cli.node_presence import differences_now
 from bookshelf.cluster.handlers import with_rollouts
+from bookshelf.cluster.node_differences import NodeDifference
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.config import load
+from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.item import ItemChange, ItemProblem
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Discovery
+from bookshelf.http.message import Request, Response
 from bookshelf.runtime.agent.package_kind import NoPackageKind
+from bookshelf.runtime.api.bodies import json_answer
 from bookshelf.services import SERVICES
 
 
@@ -21,4 +29,21 @@ def with_proposal_checks(service: Service, discovery: Discovery, *, embedded: bo
         kinds = make_kinds(named, {}, packages=packages, others=services_elsewhere(discovery))
         return kinds[change.kind].check(change)
 
-    return replace(service, load=lambda given: with_rollouts(given, check))
+    return replace(service, load=lambda given: _with_differences(with_rollouts(given, check), discovery))
+
+
+def _with_differences(service: Service, discovery: Discovery) -> Service:
+    """Return the service rollouts, which also answers what differs between the nodes that are there."""
+    domain = load(ClusterSettings, os.environ).cluster_domain
+
+    async def show(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        return json_answer(200, differences_now(discovery, domain))
+
+    route = HandlerRoute(
+        path="/cluster/differences",
+        summary="What differs between the nodes of the domain",
+        handler=show,
+        requires=("cluster:read",),
+        returns=list[NodeDifference],
+    )
+    return replace(service, serves=(*service.serves, route))

@@ -8,19 +8,19 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from bookshelf.cli.callers import open_callers
+from bookshelf.cli.node_presence import NodePlace, show_presence
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.handlers import AGENT_COMMANDS
 from bookshelf.cluster.node import DomainNode
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.config import Settings, load
 from bookshelf.cqrs.item import Kind
-from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
 from bookshelf.keyring.derived_key import derive_key
 from bookshelf.log.port import Log
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
-from bookshelf.runtime.agent.eviction import NODE_ADDRESS
 from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import ItemKind
 from bookshelf.runtime.agent.pause import Pause
@@ -30,8 +30,6 @@ from bookshelf.runtime.clock import Clock, Ids, SystemClock, SystemIds
 if TYPE_CHECKING:
     from bookshelf.runtime.infrastructure import Infrastructure
 
-#: The tags of a node in discovery, which shows that it is there also while it has no service that is ready.
-NODE_TAGS = ("cluster", "node")
 #: What the key of the signatures of Bookshelf-Admitted is derived for (bookshelf/runtime/agent/gate.py).
 _ADMISSION = "bookshelf admission"
 
@@ -62,20 +60,6 @@ class AgentPorts:
     def client(self) -> DomainClient:
         """Return what sends commands to the owner of the domain."""
         return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePlace:
-    """Where a node is: its port, and the number of its process among those that share the port, or 0."""
-
-    host: str
-    port: int
-    process: int = 0
-
-    @property
-    def address(self) -> str:
-        """The address of the node, which no other node has."""
-        return f"http://{self.host}:{self.port}" + (f"#{self.process}" if self.process else "")
 
 
 def open_admissions(settings: Settings) -> Admissions:
@@ -116,15 +100,6 @@ async def run_agent(agent: NodeAgent, place: NodePlace, ports: AgentPorts, stack
 
     The node is in discovery before it joins, and as long as it is a member: absent nodes are evicted.
     """
-    present = Instance(
-        id=f"node-{ports.ids.new()}",
-        service="node",
-        tags=NODE_TAGS,
-        address=place.host,
-        port=place.port,
-        meta={NODE_ADDRESS: place.address},
-    )
-    await ports.discovery.register(present)
-    stack.push_async_callback(ports.discovery.deregister, present.id)
+    await show_presence(agent, place, ports.ids.new(), ports.discovery, stack)
     await agent.start()
     stack.push_async_callback(agent.stop)

@@ -215,8 +215,8 @@ async def begin(
     infrastructure = await with_sessions(infrastructure, [service], settings, folder.path, stack)
     service = with_checks(service, infrastructure.discovery)
     host = ServiceHost(service, infrastructure, settings.host, settings.port)
-    report = await start_host(host, network.instance.id, settings, infrastructure, stack)
+    pages = await start_host(host, network.instance.id, settings, infrastructure, stack)
     url = f"http://{host.address}:{host.port}"
     operations, ports = ServiceOperations((host,), infrastructure), {service.name: host.port}
-    await open_admin_api(folder, url, stack, operations, ports, report=report)
+    await open_admin_api(folder, url, stack, operations, ports, pages=pages)
     return url

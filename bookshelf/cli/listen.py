@@ -4,12 +4,11 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import MappingProxyType
 
-from bookshelf.cli.node_console import NodeConsole
-from bookshelf.cluster.node_report import NodeReport
+from bookshelf.cli.node_console import NodeConsole, NodePages
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import parse_allowed_hosts
@@ -50,16 +49,16 @@ async def open_admin_api(  # noqa: PLR0913 (what the port is for)
     services: Mapping[str, int] = MappingProxyType({}),
     *,
     port: int = 0,
-    report: Callable[[], NodeReport] | None = None,
+    pages: NodePages | None = None,
 ) -> Handler:
     """Open the admin API of this process, for its machine only, and note it in the process's folder.
 
     `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them. `port`: 0
-    for any free one. `report`: returns what the pages below /console show; None for no pages. Returns what
-    answers its requests. Raises `PortTaken`.
+    for any free one. `pages`: what those below /console stand on; None for no pages. Returns what answers
+    its requests. Raises `PortTaken`.
     """
     token = secrets.token_urlsafe(32)
-    console = None if report is None else NodeConsole(token, report, folder.path)
+    console = None if pages is None else NodeConsole(token, pages, folder.path)
     api = AdminApi(token, operations, console)
     server = HttpServer(api, LOOPBACK, port)
     await server.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,12 @@ from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, 
 from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.instance import open_discovery
 from bookshelf.cli.listen import NOTICE_S, allowed_hosts, check_address, found_at, open_admin_api
+from bookshelf.cli.node_console import NodePages
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_packages import PackageFetcher, child_starter
-from bookshelf.cli.node_state import report_on_groups
+from bookshelf.cli.node_state import node_pages, report_on_groups
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.node import node_name
-from bookshelf.cluster.node_report import NodeReport
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import (
@@ -136,7 +136,7 @@ async def _open_admin_api(
     """Open the admin API; return where other machines find it, for the line that is printed."""
     local = 0 if ports.admin_host else ports.admin
     api = await open_admin_api(
-        opened.folder, opened.urls[0], stack, opened.operations, port=local, report=opened.report
+        opened.folder, opened.urls[0], stack, opened.operations, port=local, pages=opened.pages
     )
     if not ports.admin_host:
         return ""
@@ -160,14 +160,14 @@ class OpenNode:
         urls: list[str],
         folder: DataFolder,
         operations: Handler | None,
-        report: Callable[[], NodeReport],
+        pages: NodePages,
     ) -> None:
         self.kind = kind
         self.fetcher = fetcher
         self.urls = urls
         self.folder = folder
         self.operations = operations
-        self.report = report
+        self.pages = pages
 
 
 async def _load(opened: OpenNode, name: str) -> None:
@@ -212,17 +212,17 @@ async def open_node(
     stack.callback(running.cancel)
     stack.push_async_callback(kind.close)
     operations: Handler | None = None
-    report = partial(report_on_groups, node_name(network.instance.id), None, groups)
+    agent, callers = None, open_callers(settings, StartSecret(settings))
     if cluster.cluster_domain:
         from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (only in a domain)
 
         agent = await open_group_agent(settings, network, kind, discovery, transport, stack)
-        callers = open_callers(settings, StartSecret(settings))
         patient = HttpTransport(answer_s=_ANSWER_S)
         stack.push_async_callback(patient.close)
         operations = DomainOperations(discovery, patient, callers)
-        report = partial(report_on_groups, node_name(network.instance.id), agent, groups)
-    return OpenNode(kind, fetcher, urls, folder, operations, report)
+    report = partial(report_on_groups, node_name(network.instance.id), agent, groups)
+    pages = node_pages(report, cluster.cluster_domain, discovery, transport, callers)
+    return OpenNode(kind, fetcher, urls, folder, operations, pages)
 
 
 async def _listen(

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import make_kinds, services_elsewhere
-from bookshelf.cli.domain_node import AgentPorts, NodePlace, make_agent, open_admissions, run_agent
+from bookshelf.cli.domain_node import AgentPorts, make_agent, open_admissions, run_agent
 from bookshelf.cli.instance import open_domain_log
+from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Network, Settings, load

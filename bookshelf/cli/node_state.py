@@ -1,13 +1,15 @@
 """Makes the report of a node for its pages, from its agent and from what it runs."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec.structs import replace
 
 from bookshelf import __version__
+from bookshelf.cli.node_console import NodePages
+from bookshelf.cli.node_people import NodePeople
+from bookshelf.cli.node_presence import differences_now
 from bookshelf.cluster.domain_state import Domain, DomainMember
 from bookshelf.cluster.node_report import (
     NodeReport,
@@ -17,11 +19,12 @@ from bookshelf.cluster.node_report import (
     ReportedService,
     ReportedVote,
 )
-from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.config import load
 from bookshelf.cqrs.session_route import all_excluded
+from bookshelf.discovery.port import Discovery
+from bookshelf.http.client import Transport
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.groups import ActiveGroup, ServiceGroups
+from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
@@ -59,6 +62,21 @@ def report_on_hosts(
         middleware=() if gateway is None else gateway.engaged,
     )
     return _in_domain(report, agent)
+
+
+def node_pages(
+    report: Callable[[], NodeReport],
+    domain: str,
+    discovery: Discovery,
+    transport: Transport,
+    callers: Callers,
+) -> NodePages:
+    """Return what the pages of a node stand on. `report` is what the process itself knows."""
+
+    def compared() -> NodeReport:
+        return replace(report(), differences=differences_now(discovery, domain))
+
+    return NodePages(compared, NodePeople.of(discovery, transport, callers))
 
 
 def report_on_groups(node: str, agent: NodeAgent | None, groups: ServiceGroups) -> NodeReport:
@@ -112,7 +130,7 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
         report,
         node=machine.state.node,
         address=report.address or (domain.member(machine.state.node) or _UNKNOWN).address,
-        domain=load(ClusterSettings, os.environ).cluster_domain,
+        domain=agent.domain,
         epoch=machine.state.epoch,
         revision=domain.revision,
         fault=agent.fault or ("" if machine.is_member else "it is no member of its domain yet"),

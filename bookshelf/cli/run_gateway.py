@@ -1,7 +1,6 @@
 """Runs the gateway among many machines; it finds the services in Consul."""
 
 import os
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -12,9 +11,9 @@ from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.domain import has_domain
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
+from bookshelf.cli.node_console import NodePages
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cli.workers import WorkerPipe
-from bookshelf.cluster.node_report import NodeReport
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.discovery.port import Discovery
@@ -68,10 +67,10 @@ async def open_gateway(
     stack.push_async_callback(server.stop)
     running = (gateway, ReloadableGateway(gateway, gate, rules, limits, server))
     place = (host, server.port, 0 if worker is None else worker.number)
-    report = await _join(place, settings, network, running, discovery, stack) if has_domain() else None
+    pages = await _join(place, settings, network, running, discovery, stack) if has_domain() else None
     url = f"{server.scheme}://{host}:{server.port}"
     name = network.instance.id or f"gateway-{server.port}"
-    await _open_admin_api(settings, name, worker, url, stack, report)
+    await _open_admin_api(settings, name, worker, url, stack, pages)
     stack.callback(gateway.leave)
     return url
 
@@ -83,17 +82,18 @@ async def _join(
     gateway: tuple[Gateway, ReloadableGateway],
     discovery: Discovery,
     stack: AsyncExitStack,
-) -> Callable[[], NodeReport]:
-    """Make the gateway a node of its domain; return what reports on it, once it is a member.
+) -> NodePages:
+    """Make the gateway a node of its domain; return what its pages stand on, once it is a member.
 
     `place`: its host, its port and the number of its process, or 0. Until then requests wait. Raises
     `LogFault`, `WrongSetting`.
     """
     from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
-    from bookshelf.cli.domain_node import AgentPorts, NodePlace  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts  # noqa: PLC0415 (as above)
     from bookshelf.cli.instance import open_domain_log  # noqa: PLC0415 (as above)
-    from bookshelf.cli.node_state import report_on_hosts  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_presence import NodePlace  # noqa: PLC0415 (as above)
+    from bookshelf.cli.node_state import node_pages, report_on_hosts  # noqa: PLC0415 (as above)
 
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
@@ -101,10 +101,11 @@ async def _join(
     host, port, process = place
     name = network.instance.id or f"gateway-{host}-{port}"
     name = f"{name}-{process}" if process else name
-    where = NodePlace(host=host, port=port, process=process)
+    where = NodePlace(host=host, port=port, process=process, is_gateway=True)
     agent = await open_agent(name, where, settings, (), ports, stack, RunningGateway(*gateway))
     await agent.joined()
-    return partial(report_on_hosts, agent, (), gateway[1])
+    report = partial(report_on_hosts, agent, (), gateway[1])
+    return node_pages(report, agent.domain, discovery, transport, ports.callers)
 
 
 async def _open_admin_api(
@@ -113,7 +114,7 @@ async def _open_admin_api(
     worker: WorkerPipe | None,
     url: str,
     stack: AsyncExitStack,
-    report: Callable[[], NodeReport] | None,
+    pages: NodePages | None,
 ) -> None:
     """Open the admin API; without a folder for its note, log that and go on: the gateway needs no data."""
     name = name if worker is None else f"{name}-{worker.number}"
@@ -123,4 +124,4 @@ async def _open_admin_api(
         _logger.warning("admin-api-not-opened", why=str(fault))
         return
     stack.callback(folder.close)
-    await open_admin_api(folder, url, stack, report=report)
+    await open_admin_api(folder, url, stack, pages=pages)

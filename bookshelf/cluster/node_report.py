@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from bookshelf.cluster.node_differences import NodeDifference
+
 
 class ReportedService(msgspec.Struct, frozen=True, kw_only=True):
     """A service that runs on a node.
@@ -69,7 +71,7 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Without a domain `domain` is empty, and all that follows from one. `fault`: why the node is not ready.
     `rollout` and `phase` are those of the open rollout. `middleware`: what runs around requests of the
-    gateway, by the names of its settings; empty without a gateway.
+    gateway, by the names of its settings; empty without a gateway. `differences`: those of all nodes.
     """
 
     node: str
@@ -88,13 +90,15 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     votes: Sequence[ReportedVote] = ()
     members: Sequence[ReportedMember] = ()
     middleware: Sequence[str] = ()
+    differences: Sequence[NodeDifference] = ()
 
 
 class OwnDifference(msgspec.Struct, frozen=True):
     """How a node differs from its domain.
 
     `kind`: `version` (`here` is the node's, `there` that of most nodes); `absent`: the group `name` does not
-    run; `package`: another package of the group `name` runs; `surplus`: the group is none of the revision.
+    run; `package`: another package of the group `name` runs; `surplus`: the group is none of the revision;
+    `revision`, and `items` at the same one: those in force; `setting`: its own value of `name` is another.
     """
 
     kind: str
@@ -105,7 +109,7 @@ class OwnDifference(msgspec.Struct, frozen=True):
 
 def own_differences(report: NodeReport) -> tuple[OwnDifference, ...]:
     """Return how a node differs from the revision of its domain, and from most of its nodes."""
-    return (*_of_version(report), *_of_groups(report)) if report.domain else ()
+    return (*_of_version(report), *_of_groups(report), *_of_others(report)) if report.domain else ()
 
 
 def _of_version(report: NodeReport) -> Iterator[OwnDifference]:
@@ -128,3 +132,14 @@ def _of_groups(report: NodeReport) -> Iterator[OwnDifference]:
             yield OwnDifference("surplus", name, here=here)
         elif here != there:
             yield OwnDifference("package", name, here, there)
+
+
+def _of_others(report: NodeReport) -> Iterator[OwnDifference]:
+    """Yield how the node differs from the others that are in discovery."""
+    for one in report.differences:
+        if report.node not in one.nodes:
+            continue
+        if one.kind in {"revision", "items"}:
+            yield OwnDifference(one.kind, here=one.here, there=one.there)
+        elif one.kind == "settings":
+            yield from (OwnDifference("setting", name) for name in one.names)

@@ -1,15 +1,17 @@
 """Every page in all its states, in a real browser: policy, layout, accessibility, size."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Page, Route
 from support.browser import Visit
 from support.page_checks import examples
 from support.program import Program
 
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
+from bookshelf.cluster.pages.node_site import NODE_SITE
 from bookshelf.cluster.pages.site import SITE as CONSOLE_SITE
 from bookshelf.photos.pages.site import SITE as GALLERY_SITE
 from bookshelf.shelf.pages.site import SITE
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 #: Each state of each page: below which address it is shown, the template, the state.
 STATES = [
     (site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
-    for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE, CONSOLE_SITE)
+    for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE, CONSOLE_SITE, NODE_SITE)
     for _, state, page in examples(site)
 ]
 #: axe looks at the fullest state of each page.
@@ -31,13 +33,32 @@ MOST_BYTES = 75_000
 LATER_BYTES = 10_000
 
 
+class ShownShelf(NamedTuple):
+    """The address of a running shelf that shows the gallery, and of its admin API, with its token."""
+
+    origin: str
+    node: str
+    token: str
+
+    def of(self, root: str) -> str:
+        """Return the address that has the pages below a root."""
+        return self.node if root == NODE_SITE.parts.root else self.origin
+
+
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running shelf that shows the gallery."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownShelf]:
+    """A running shelf, a node of a domain."""
     data = tmp_path_factory.mktemp("shelf") / "data"
     with Program(data, env={"BOOKSHELF_SITE_DESIGN": "on", "BOOKSHELF_CLUSTER_DOMAIN": "blue"}).ready() as up:
-        yield up.note.url
+        note = up.note
+        yield ShownShelf(note.url, f"http://{note.control_host}:{note.control_port}", note.token)
         assert up.stop().well
+
+
+@pytest.fixture(scope="module")
+def origin(shown: ShownShelf) -> str:
+    """The address of the gateway of the shelf."""
+    return shown.origin
 
 
 def _draw(route: Route) -> None:
@@ -49,21 +70,31 @@ def _answer_quietly(route: Route) -> None:
 
 
 @pytest.fixture(scope="module")
-def visit(running: Browser) -> Visit:
-    """One page for all states: a browser's start takes longer than a visit."""
+def visit(running: Browser, shown: ShownShelf) -> Visit:
+    """One page for all states, signed in at the node: a browser's start takes longer than a visit."""
     visit = Visit(running.new_page(viewport={"width": 1280, "height": 900}))
     # an order of an example does not exist: its stream is refused after a while, which the console shows
     visit.page.route("**/live?of=*", _answer_quietly)
     visit.page.route("**/bookshelf/photos/*/image?*", _draw)  # so do the photos of examples
+    sign_in(visit.page, shown)
     return visit
+
+
+def sign_in(page: Page, shown: ShownShelf) -> None:
+    """Show the page of the node to a browser."""
+    page.goto(f"{shown.node}/console/token")
+    page.locator("main [type=password]").fill(shown.token)
+    page.locator("main form button").click()
+    page.wait_for_url(f"{shown.node}/console")
 
 
 @pytest.mark.parametrize(("root", "template", "state"), STATES)
 def test_a_page_keeps_the_policy_and_fits_every_window(
-    visit: Visit, origin: str, root: str, template: str, state: str
+    visit: Visit, shown: ShownShelf, root: str, template: str, state: str
 ) -> None:
     visit.requests.clear()
     visit.complaints.clear()
+    origin = shown.of(root)
     visit.page.goto(f"{origin}{root}/design/{template}/{quote(state)}")
     assert visit.layout_faults() == []
     if FULLEST.get(template, state) == state:
@@ -72,6 +103,17 @@ def test_a_page_keeps_the_policy_and_fits_every_window(
             assert visit.access_faults() == []
     assert visit.abroad(origin) == []
     assert visit.complaints == []
+
+
+def test_the_pages_of_a_node_fit_in_german_and_without_scripts(running: Browser, shown: ShownShelf) -> None:
+    visit = Visit(running.new_context(locale="de-DE", java_script_enabled=False).new_page())
+    sign_in(visit.page, shown)
+    for root, template, state in STATES:
+        if root == NODE_SITE.parts.root:
+            visit.page.goto(f"{shown.node}{root}/design/{template}/{quote(state)}")
+            assert visit.page.locator("html").get_attribute("lang") == "de"
+            assert (template, state, visit.layout_faults()) == (template, state, [])
+    assert visit.abroad(shown.node) == []
 
 
 def test_a_first_visit_is_small(running: Browser, origin: str) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from bookshelf.cluster.node_differences import NodeDifference
 from bookshelf.cluster.pages.models import ConsoleLock, ConsoleSession, SessionTotals
 from bookshelf.cluster.rollout_answers import (
     ListedMember,
@@ -41,6 +42,18 @@ def _member(node: str, version: str = "0.1.0", left: str = "") -> ListedMember:
 def long_members() -> tuple[ListedMember, ...]:
     """Return members with long names and different versions."""
     return (_member(_LONG, "0.2.0"), *example_members(), _member("node5", left="replaced"))
+
+
+def example_differences() -> tuple[NodeDifference, ...]:
+    """Return a difference of each kind."""
+    return (
+        NodeDifference(kind="version", nodes=("node1",), here="0.1.0", there="0.2.0"),
+        NodeDifference(kind="revision", nodes=("node2", "node3"), here="40", there="41"),
+        NodeDifference(kind="items", nodes=("node1",), here="5f" * 6, there="6e" * 6),
+        NodeDifference(kind="settings", nodes=("node1",), names=("cluster_drain_s", "gateway_deadline_s")),
+        NodeDifference(kind="settings", nodes=("node3",), names=("accounts_issuer",)),
+        NodeDifference(kind="single", names=("rollouts", "sessions")),
+    )
 
 
 def example_rollout(result: str = "", phase: str = "prepared", **fields: str) -> ListedRollout:

@@ -120,16 +120,6 @@ class ConsoleNode(NamedTuple):
     paused: bool
 
 
-class NodeDifference(NamedTuple):
-    """How a node differs from the others: it has left, or it has another version than most."""
-
-    node: str
-    left: str = ""
-    version: str = ""
-    others: str = ""
-    since: datetime | None = None
-
-
 def may_commit(caller: Caller) -> bool:
     """Return True if the caller may commit and roll back."""
     return caller.scopes is None or COMMIT in caller.scopes
@@ -138,17 +128,21 @@ def may_commit(caller: Caller) -> bool:
 def open_card(details: RolloutDetails, now: datetime, *, can_commit: bool) -> OpenCard:
     """Return the open rollout as the overview shows it."""
     rollout = details.rollout
+    left_s = 0 if rollout.deadline is None else max(0, round((rollout.deadline - now).total_seconds()))
+    prepared = rollout.phase == "prepared" and not rollout.committed
+    return OpenCard(details, stages_of(rollout), _votes(details), left_s, can_commit and prepared)
+
+
+def stages_of(rollout: ListedRollout) -> tuple[Stage, ...]:
+    """Return the stages of an open rollout."""
     names = STAGES.get(rollout.barrier, STAGES["commit"])
     if rollout.phase == "rollback":
         names = ("rollback",)
     at = names.index(rollout.phase) if rollout.phase in names else 0
-    stages = tuple(
+    return tuple(
         Stage(name, "now" if place == at else "done" if place < at else "ahead")
         for place, name in enumerate(names)
     )
-    left_s = 0 if rollout.deadline is None else max(0, round((rollout.deadline - now).total_seconds()))
-    prepared = rollout.phase == "prepared" and not rollout.committed
-    return OpenCard(details, stages, _votes(details), left_s, can_commit and prepared)
 
 
 def _votes(details: RolloutDetails) -> tuple[NodeVote, ...]:
@@ -189,19 +183,6 @@ def _early(rollout: ListedRollout) -> bool:
     return rollout.barrier == "prepare" and rollout.phase in {"pause", "prepared"}
 
 
-def differences(members: Sequence[ListedMember]) -> tuple[NodeDifference, ...]:
-    """Return what is not alike: nodes that have left by themselves, and other versions than most have."""
-    here = [member for member in members if not member.left]
-    versions = [member.version for member in here]
-    usual = max(versions, key=versions.count, default="")
-    lost = (
-        NodeDifference(member.node, left=member.left, since=member.since)
-        for member in members
-        if member.left in {"absent", "replaced"}
-    )
-    other = (
-        NodeDifference(member.node, version=member.version, others=usual)
-        for member in here
-        if member.version != usual
-    )
-    return (*lost, *other)
+def lost_nodes(members: Sequence[ListedMember]) -> tuple[ListedMember, ...]:
+    """Return the nodes that have not left by themselves."""
+    return tuple(member for member in members if member.left in {"absent", "replaced"})

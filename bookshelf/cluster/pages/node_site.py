@@ -1,10 +1,11 @@
-"""The pages of one node, at /console of its admin API: signing in with its token, and what it runs."""
+"""The pages of one node, at /console of its admin API: signing in, and what it runs."""
 
 from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from bookshelf.cluster.node_report import (
     NodeReport,
@@ -16,7 +17,9 @@ from bookshelf.cluster.node_report import (
     ReportedVote,
     own_differences,
 )
+from bookshelf.cluster.pages.example_cluster import example_differences
 from bookshelf.cluster.pages.models import STAGE_NAMES
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.site.api_adapters import ApiProblem, FieldFault
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.frame_pages import SAVED, preference_pages
@@ -26,10 +29,18 @@ from bookshelf.site.preferences import read_cookies
 from bookshelf.site.routes import Site
 
 ROOT = "/console"
-SIGN_IN, SIGN_OUT = f"{ROOT}/sign-in", f"{ROOT}/sign-out"
+#: Signing in with an account, and with the token of the node.
+SIGN_IN, TOKEN, SIGN_OUT = f"{ROOT}/sign-in", f"{ROOT}/token", f"{ROOT}/sign-out"
 #: Returns the cookies of a request by name.
 cookies_of = read_cookies
-_FORBIDDEN = 403
+_UNAUTHENTICATED, _FORBIDDEN, _TOO_MANY, _UNAVAILABLE = 401, 403, 429, 503
+#: Why a person is not signed in, by the status of the refusal.
+_REFUSED: Mapping[int, str] = {
+    _UNAUTHENTICATED: _("Login and password do not fit together, or sign-in is locked for a time."),
+    _FORBIDDEN: _("This account may not see the cluster. Ask an administrator for the scope cluster:read."),
+    _TOO_MANY: _("Too many sign-ins have failed from your network. Try again in 15 minutes."),
+    _UNAVAILABLE: _("The accounts cannot be reached now. Sign in with the token of the node."),
+}
 _NAMES: Mapping[str, str] = {
     "gateway_compress": _("compression"),
     "gateway_access_log": _("access log"),
@@ -52,8 +63,23 @@ class TokenForm(Form):
     secret: Annotated[str, Meta(max_length=1000)]
 
 
-class TokenModel(Model):
-    """The page of signing in shows nothing of the node."""
+class LoginForm(Form):
+    """The login and the password of a person."""
+
+    login: Annotated[str, Meta(max_length=1000)]
+    password: Annotated[str, Meta(max_length=5000)]
+
+
+class NodeEntryModel(Model):
+    """The pages of signing in show nothing of the node. `other`: the address of the other way, or none."""
+
+    other: str
+
+
+class NodeAccountsAnswer(msgspec.Struct, frozen=True):
+    """If people can sign in at this node by their accounts."""
+
+    has_accounts: bool
 
 
 class NodeSession(msgspec.Struct, frozen=True):
@@ -88,9 +114,41 @@ def _page(report: NodeReport) -> Page:
     return Page("console_node.html", model, title=report.node)
 
 
-async def show_token(_request: PageRequest) -> Page:
+async def _has_accounts(request: PageRequest) -> bool:
+    found = await request.api.get("/node/accounts", kind=NodeAccountsAnswer)
+    return bool(found.body.has_accounts)
+
+
+async def show_token(request: PageRequest) -> Page:
     """Show the form that takes the token of the node."""
-    return Page("console_sign_in.html", TokenModel())
+    other = SIGN_IN if await _has_accounts(request) else ""
+    return Page("console_token.html", NodeEntryModel(other=other))
+
+
+async def show_sign_in(request: PageRequest) -> Page | Redirect:
+    """Show the form that takes login and password; without accounts, lead to that for the token."""
+    if not await _has_accounts(request):
+        return Redirect(TOKEN)
+    return Page("console_sign_in.html", NodeEntryModel(other=TOKEN))
+
+
+async def take_login(request: PageRequest, form: LoginForm) -> Redirect:
+    """Sign a person in. Raises `FormRefused` with one text for every wrong login."""
+    try:
+        made = await request.api.post(
+            "/node/people", {"login": form.login.strip(), "password": form.password}
+        )
+    except ApiProblem as problem:
+        text = _REFUSED.get(problem.answer.status)
+        if text is None:
+            raise
+        raise FormRefused(FieldFault("", request.translate(text))) from None
+    return _signed_in(request, made)
+
+
+def _signed_in(request: PageRequest, made: ApiAnswer) -> Redirect:
+    session = msgspec.convert(made.body, NodeSession).session
+    return Redirect(ROOT, cookies=(_cookie(session, request),))
 
 
 async def take_token(request: PageRequest, form: TokenForm) -> Redirect:
@@ -101,8 +159,7 @@ async def take_token(request: PageRequest, form: TokenForm) -> Redirect:
         if problem.answer.status != _FORBIDDEN:
             raise
         raise FormRefused(FieldFault("secret", request.translate(_("This is not its token.")))) from None
-    session = msgspec.convert(made.body, NodeSession).session
-    return Redirect(ROOT, cookies=(_cookie(session, request),))
+    return _signed_in(request, made)
 
 
 async def leave(request: PageRequest, _form: None) -> Redirect:
@@ -110,7 +167,7 @@ async def leave(request: PageRequest, _form: None) -> Redirect:
     await request.api.post(
         "/node/sessions/ended", {"session": request.cookies.get(cookie_name(request.host), "")}
     )
-    return Redirect(SIGN_IN, cookies=(f"{_cookie('', request)}; Max-Age=0",))
+    return Redirect(ROOT, cookies=(f"{_cookie('', request)}; Max-Age=0",))
 
 
 def _cookie(value: str, request: PageRequest) -> str:
@@ -162,7 +219,7 @@ def example_report(**fields: object) -> NodeReport:
         members=tuple(ReportedMember(node=f"node{n}", version="0.1.0") for n in (1, 2, 3)),
         middleware=("gateway_compress", "gateway_access_log"),
     )
-    return msgspec.structs.replace(report, **fields)
+    return replace(report, **fields)
 
 
 def _vote(phase: str, reason: str) -> ReportedVote:
@@ -178,20 +235,26 @@ def _vote(phase: str, reason: str) -> ReportedVote:
 def _examples() -> Mapping[str, Page]:
     usual = example_report()
     long = "Wolfeschlegelsteinhausenbergerdorff" * 3
-    services = [msgspec.structs.replace(one, name=long, routes=[*one.routes] * 20) for one in usual.services]
+    services = [replace(one, name=long, routes=[*one.routes] * 20) for one in usual.services]
     other = ReportedMember(node="node2", version="0.2.0")
     return {
         "usual": _page(usual),
         "paused": _page(example_report(rollout="0190a5a4", phase="deploy", fault="it joins the domain")),
         "different": _page(
-            example_report(version="0.1.0", members=(other, other), groups=(), votes=(_vote("load", long),))
+            example_report(
+                version="0.1.0",
+                members=(other, other),
+                groups=(),
+                votes=(_vote("load", long),),
+                differences=[replace(one, nodes=("node1",)) for one in example_differences()],
+            )
         ),
         "other package": _page(
             example_report(
                 items=usual.items[:1],
                 groups=[
-                    msgspec.structs.replace(usual.groups[0], digest="7a" * 32, memory=0),
-                    msgspec.structs.replace(usual.groups[0], name="lists"),
+                    replace(usual.groups[0], digest="7a" * 32, memory=0),
+                    replace(usual.groups[0], name="lists"),
                 ],
             )
         ),
@@ -215,11 +278,23 @@ NODE_SITE = Site(
             ),
             PageRoute(
                 SIGN_IN,
+                get=show_sign_in,
+                post=take_login,
+                form=LoginForm,
+                title=_("Sign in"),
+                examples=lambda: {"usual": Page("console_sign_in.html", NodeEntryModel(other=TOKEN))},
+                requires=None,
+            ),
+            PageRoute(
+                TOKEN,
                 get=show_token,
                 post=take_token,
                 form=TokenForm,
                 title=_("Sign in"),
-                examples=lambda: {"usual": Page("console_sign_in.html", TokenModel())},
+                examples=lambda: {
+                    "usual": Page("console_token.html", NodeEntryModel(other=SIGN_IN)),
+                    "alone": Page("console_token.html", NodeEntryModel(other="")),
+                },
                 requires=None,
             ),
             PageRoute(SIGN_OUT, get=show_left, post=leave, title=_("Sign out"), requires=None),

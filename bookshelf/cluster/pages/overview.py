@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from bookshelf.cluster.node_differences import NodeDifference
 from bookshelf.cluster.pages.example_cluster import (
     NOW,
     example_details,
+    example_differences,
     example_locks,
     example_members,
     example_rollout,
@@ -19,11 +21,10 @@ from bookshelf.cluster.pages.models import (
     STAGE_NAMES,
     ConsoleLock,
     ConsoleNode,
-    NodeDifference,
     OpenCard,
     SessionTotals,
     by_service,
-    differences,
+    lost_nodes,
     may_commit,
     open_card,
 )
@@ -34,12 +35,18 @@ from bookshelf.site.page_request import PageRequest
 
 
 class OverviewModel(Model):
-    """The domain; what could not be read is None. `nodes`: how many are present."""
+    """The domain; what could not be read is None.
+
+    `nodes`: how many are present. `lost`: those that have not left by themselves. `singles`: the services
+    without a second instance.
+    """
 
     nodes: int
     revision: int
     services: Mapping[str, tuple[ConsoleNode, ...]] | None
-    differences: tuple[NodeDifference, ...]
+    lost: tuple[ListedMember, ...]
+    differences: tuple[NodeDifference, ...] | None
+    singles: tuple[str, ...]
     card: OpenCard | None
     sessions: int | None
     stage_names: Mapping[str, str]
@@ -53,26 +60,29 @@ async def show_overview(request: PageRequest) -> Page:
     newest = await api.try_get(target("/cluster/rollouts", limit=1), kind=tuple[ListedRollout, ...])
     locks = await api.try_get("/cluster/locks", kind=tuple[ConsoleLock, ...])
     sessions = await api.try_get(target("/cluster/sessions", limit=1), kind=SessionTotals)
+    found = await api.try_get("/cluster/differences", kind=tuple[NodeDifference, ...])
     details = None
     if newest is not None and newest.body and not newest.body[0].result:
         path = f"/cluster/rollouts/{segment(newest.body[0].id)}"
-        found = await api.try_get(path, kind=RolloutDetails)
-        details = None if found is None or found.body.rollout.result else found.body
+        read = await api.try_get(path, kind=RolloutDetails)
+        details = None if read is None or read.body.rollout.result else read.body
     return _page(
         None if members is None else members.body,
         details,
         () if locks is None else locks.body,
         None if sessions is None else sessions.body,
+        None if found is None else found.body,
         request.now,
         can_commit=may_commit(request.caller),
     )
 
 
-def _page(
+def _page(  # noqa: PLR0913 (what the page shows)
     members: tuple[ListedMember, ...] | None,
     details: RolloutDetails | None,
     locks: tuple[ConsoleLock, ...],
     sessions: SessionTotals | None,
+    found: tuple[NodeDifference, ...] | None,
     now: datetime,
     *,
     can_commit: bool = True,
@@ -83,7 +93,9 @@ def _page(
         nodes=len(here),
         revision=max((member.revision for member in here), default=0),
         services=None if members is None else by_service(members, rollout, locks),
-        differences=() if members is None else differences(members),
+        lost=() if members is None else lost_nodes(members),
+        differences=None if found is None else tuple(one for one in found if one.kind != "single"),
+        singles=tuple(name for one in found or () if one.kind == "single" for name in one.names),
         card=None if details is None else open_card(details, now, can_commit=can_commit),
         sessions=None if sessions is None else sessions.open,
         stage_names=STAGE_NAMES,
@@ -96,13 +108,17 @@ def _examples() -> Mapping[str, Page]:
     members, locks, sessions = example_members(), example_locks(), example_sessions()
     prepared = example_details(example_rollout())
     refused = example_rollout(phase="rollback", reason="node2: log_level is not one of debug, info")
+    unlike, single = example_differences(), example_differences()[-1:]
     return {
-        "usual": _page(members[:3], None, locks, sessions, NOW),
-        "prepared": _page(members[:3], prepared, locks, sessions, NOW),
-        "rolling back": _page(members[:3], example_details(refused), locks, sessions, NOW),
-        "empty": _page((), None, (), None, NOW),
-        "long": _page(long_members(), prepared, locks, sessions, NOW),
-        "failed": _page(None, None, (), None, NOW),
+        "usual": _page(members[:3], None, locks, sessions, single, NOW),
+        "prepared": _page(members[:3], prepared, locks, sessions, (), NOW),
+        "rolling back": _page(members[:3], example_details(refused), locks, sessions, (), NOW),
+        "different": _page(members, None, locks, sessions, unlike, NOW),
+        "empty": _page((), None, (), None, (), NOW),
+        "long": _page(long_members(), prepared, locks, sessions, unlike * 3, NOW),
+        "seen only": _page(members, prepared, locks, sessions, (), NOW, can_commit=False),
+        "failed": _page(None, None, (), None, None, NOW),
+        "half": _page(members[:3], None, locks, sessions, None, NOW),
     }
 
 

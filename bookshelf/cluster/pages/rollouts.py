@@ -12,17 +12,24 @@ from bookshelf.cluster.pages.models import (
     ROLLOUTS,
     STAGE_NAMES,
     STEP_NAMES,
+    Stage,
     may_commit,
+    stages_of,
 )
 from bookshelf.cluster.rollout_answers import ListedRollout, RolloutDetails
-from bookshelf.site.api_adapters import segment, target
+from bookshelf.site.api_adapters import ApiProblem, segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 NOTICES = {
-    "rollout-committed": _("The commit is requested."),
+    "rollout-committed": _("All nodes have it."),
+    "rollout-failed": _("It was not carried out: all nodes have what they had before."),
+    "rollout-under-way": _("The rollout is under way. This page shows how far it is."),
     "rollout-rolled-back": _("The rollout is ended without its changes."),
 }
+#: Seconds that a page waits for the end of a rollout; then it shows how far it is.
+_WAIT_S = 8.0
+_CONFLICT = 409
 _ROWS = 24
 
 
@@ -45,6 +52,7 @@ class RolloutModel(Model):
     """One rollout, and what the caller can do with it."""
 
     details: RolloutDetails
+    stages: tuple[Stage, ...]
     can_commit: bool
     can_end: bool
     result_names: Mapping[str, str]
@@ -94,6 +102,7 @@ def _one(details: RolloutDetails, *, can_commit: bool) -> Page:
     rollout = details.rollout
     model = RolloutModel(
         details=details,
+        stages=() if rollout.result else stages_of(rollout),
         can_commit=can_commit and rollout.phase == "prepared" and not rollout.committed,
         can_end=can_commit and rollout.phase != "rollback",
         result_names=RESULT_NAMES,
@@ -122,16 +131,25 @@ def _decision(details: RolloutDetails, *, commits: bool) -> Page:
 
 
 async def commit(request: PageRequest, form: RolloutDecisionForm) -> Redirect:
-    """Commit a rollout of as many changes as the page has shown. Raises `ApiProblem`."""
-    path = f"/cluster/rollouts/{segment(request.path['id'])}"
-    await request.api.post(f"{path}/commit", {"changes": form.changes})
-    return Redirect(_page_of(request), notice="rollout-committed")
+    """Commit a rollout of as many changes as the page has shown; wait for its end. Raises `ApiProblem`."""
+    return await _decide(request, "commit", {"changes": form.changes, "wait": _WAIT_S}, "rollout-committed")
 
 
 async def end(request: PageRequest, _form: RolloutDecisionForm) -> Redirect:
-    """End a rollout without its changes. Raises `ApiProblem`."""
-    await request.api.post(f"/cluster/rollouts/{segment(request.path['id'])}/rollback", {})
-    return Redirect(_page_of(request), notice="rollout-rolled-back")
+    """End a rollout without its changes, and wait until it has ended. Raises `ApiProblem`."""
+    return await _decide(request, "rollback", {"wait": _WAIT_S}, "rollout-rolled-back")
+
+
+async def _decide(request: PageRequest, action: str, body: Mapping[str, object], notice: str) -> Redirect:
+    """Lead to the page of the rollout, with what became of it. Raises `ApiProblem`."""
+    try:
+        made = await request.api.post(f"/cluster/rollouts/{segment(request.path['id'])}/{action}", body)
+        notice = notice if made.body["state"] in RESULT_NAMES else "rollout-under-way"
+    except ApiProblem as problem:
+        if problem.answer.status != _CONFLICT or problem.answer.body.get("state") not in RESULT_NAMES:
+            raise
+        notice = "rollout-failed"
+    return Redirect(_page_of(request), notice=notice)
 
 
 def _page_of(request: PageRequest) -> str:

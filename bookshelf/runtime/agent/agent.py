@@ -55,7 +55,8 @@ class NodeAgent:
         self.deployment = Deployment(kinds)
         #: Why the node is not ready, None if it is.
         self.fault: str | None = _JOINING
-        self._domain = domain
+        #: The name of its domain.
+        self.domain = domain
         self._log = log
         self._send = send
         self._now = now
@@ -74,7 +75,7 @@ class NodeAgent:
     async def start(self) -> None:
         """Read the log to its end, then join the domain in the background. Raises `LogFault`."""
         self.pause.refuse("")
-        self._partition = partition_of(self._domain, self._log.partitions(self.machine.topic))
+        self._partition = partition_of(self.domain, self._log.partitions(self.machine.topic))
         end = await self._log.end(self.machine.topic, self._partition)
         await self._read(end)
         # what a process did in rollouts before it started is none of this one's steps
@@ -125,7 +126,7 @@ class NodeAgent:
 
     def _take(self, record: Record) -> None:
         self._position = record.offset + 1
-        if record.key != self._domain:
+        if record.key != self.domain:
             return
         try:
             _, event = self.machine.catalogue.read(record.value)

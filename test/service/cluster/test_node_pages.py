@@ -10,9 +10,12 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 from support.until import eventually
+from support.users import PASSWORD
 
 from bookshelf.cli.embedded import Embedded, embedded
+from bookshelf.cli.main import main
 from bookshelf.config import read
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.services import SERVICES
@@ -51,7 +54,13 @@ class NodeBrowser:
         )
 
     async def sign_in(self, token: str) -> Shown:
-        answer = await self.send("POST", "/console/sign-in", urlencode({"secret": token}))
+        return await self._enter("/console/token", {"secret": token})
+
+    async def sign_in_as(self, login: str, password: str) -> Shown:
+        return await self._enter("/console/sign-in", {"login": login, "password": password})
+
+    async def _enter(self, target: str, form: dict[str, str]) -> Shown:
+        answer = await self.send("POST", target, urlencode(form))
         self.cookie = answer.cookie.partition(";")[0]
         return answer
 
@@ -80,7 +89,8 @@ async def test_only_a_browser_with_the_token_sees_the_node(node: ShownNode) -> N
     browser = node.browser
     for method, target in (("GET", "/console"), ("GET", "/console/settings"), ("POST", "/console/sign-out")):
         answer = await browser.send(method, target)
-        assert (answer.status, answer.location) == (303, "/console/sign-in"), target
+        assert (answer.status, answer.location) == (303, "/console/token"), target
+    assert (await browser.send("GET", "/console/sign-in")).location == "/console/token"  # no accounts
     wrong = await browser.sign_in("guessed-token")
     assert (wrong.status, "This is not its token." in wrong.text) == (422, True), wrong.text
     assert "guessed-token" not in wrong.text
@@ -91,8 +101,48 @@ async def test_only_a_browser_with_the_token_sees_the_node(node: ShownNode) -> N
     assert node.note.token not in right.cookie
     assert (await browser.send("GET", "/console")).status == 200
     assert (await browser.send("GET", "/console/none")).status == 404
-    assert (await browser.send("POST", "/console/sign-out")).location == "/console/sign-in"
+    assert (await browser.send("POST", "/console/sign-out")).location == "/console"
     assert (await browser.send("GET", "/console")).status == 303
+
+
+async def accounts(tmp_path: Path, *command: str) -> None:
+    """Run `bookshelf accounts` on the data folder."""
+    arguments = ("accounts", *command, "--data", str(tmp_path / "data"))
+    done = await asyncio.to_thread(lambda: CliRunner().invoke(main, arguments))
+    assert done.exit_code == 0, done.output
+
+
+async def test_people_with_the_scope_sign_in_by_their_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKSHELF_CLUSTER_DOMAIN", "blue")
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    password = str(tmp_path / "password")
+    settings = read({}, data=str(tmp_path / "data"), port=0, service_ports="auto", accounts="on")
+    services = [s for s in SERVICES if s.name in {"newbook", "users", "rollouts"}]
+    async with asyncio.timeout(120), embedded(settings, services):
+        note = running(tmp_path / "data")
+        assert note is not None
+        browser = NodeBrowser(note)
+        await accounts(
+            tmp_path, "create-admin", "ann", "--email", "ann@example.org", "--password-file", password
+        )
+        first = await browser.send("GET", "/console")
+        assert (first.status, first.location) == (303, "/console/sign-in")
+        assert "Sign in with the token of the node" in (await browser.send("GET", first.location)).text
+        guessed = await browser.sign_in_as("ann", "guessed-password")
+        assert (guessed.status, "do not fit together" in guessed.text) == (422, True), guessed
+        assert "guessed-password" not in guessed.text
+        admitted = await browser.sign_in_as("ann", PASSWORD)
+        assert (admitted.status, admitted.location) == (303, "/console"), admitted
+        assert "newbook" in (await browser.send("GET", "/console")).text
+        await browser.send("POST", "/console/sign-out")
+        assert (await browser.send("GET", "/console")).status == 303
+        await accounts(tmp_path, "groups", "ann", "--leave", "admin")
+        refused = await browser.sign_in_as("ann", PASSWORD)
+        assert (refused.status, "may not see the cluster" in refused.text) == (422, True), refused
+        assert (await browser.sign_in(note.token)).status == 303  # the token is still a way in
+        assert (await browser.send("GET", "/console")).status == 200
 
 
 async def test_the_page_shows_services_routes_middleware_and_what_a_rollout_has_changed(

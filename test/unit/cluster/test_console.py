@@ -11,7 +11,7 @@ from bookshelf.cluster.pages.example_cluster import (
     example_rollout,
     long_members,
 )
-from bookshelf.cluster.pages.models import by_service, differences, open_card
+from bookshelf.cluster.pages.models import by_service, lost_nodes, open_card
 from bookshelf.cluster.rollout_answers import RolloutStep
 
 
@@ -81,9 +81,7 @@ def test_nodes_are_grouped_by_their_services_with_what_they_are_primary_of() -> 
     assert not any(line.paused for line in by_service(example_members(), None, ())["lists"])
 
 
-def test_absent_nodes_and_other_versions_are_differences() -> None:
-    assert [(one.node, one.left) for one in differences(example_members())] == [("node4", "absent")]
-    found = differences(long_members())
-    assert [one.node for one in found if one.left] == ["node4", "node5"]
-    assert [(one.version, one.others) for one in found if one.version] == [("0.2.0", "0.1.0")]
-    assert differences(example_members()[:3]) == ()
+def test_nodes_that_have_not_left_by_themselves_are_lost() -> None:
+    assert [(one.node, one.left) for one in lost_nodes(example_members())] == [("node4", "absent")]
+    assert [one.node for one in lost_nodes(long_members())] == ["node4", "node5"]
+    assert lost_nodes(example_members()[:3]) == ()
