@@ -102,6 +102,8 @@ def _is_on_galera(service: Service) -> bool:
 
 def _kind(service: Service) -> str:
     """Return the name of the part of docker-compose.yml that a service is made from."""
+    if service.needs_domain:
+        return "domain-view" if service.views else "domain"
     if _is_on_galera(service):
         return "galera"
     return "keyed" if service.needs_keyring else "view" if service.views else "service"

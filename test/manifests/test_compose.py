@@ -102,6 +102,17 @@ def test_the_documented_ports_are_open_on_loopback_alone() -> None:
 
 
 @pytest.mark.parametrize("service", services.SERVICES, ids=lambda service: str(service.name))
+def test_services_that_need_a_domain_have_one_and_the_others_that_of_the_variable(service: Service) -> None:
+    usual = "bookshelf" if service.needs_domain else ""
+    domain = SERVICES[service.name]["environment"]["BOOKSHELF_CLUSTER_DOMAIN"]
+    assert domain == f"${{BOOKSHELF_CLUSTER_DOMAIN:-{usual}}}"
+
+
+def test_the_gateway_is_in_the_domain_of_the_variable() -> None:
+    assert SERVICES["gateway"]["environment"]["BOOKSHELF_CLUSTER_DOMAIN"] == "${BOOKSHELF_CLUSTER_DOMAIN:-}"
+
+
+@pytest.mark.parametrize("service", services.SERVICES, ids=lambda service: str(service.name))
 def test_a_service_with_a_profile_runs_with_it_alone(service: Service) -> None:
     assert SERVICES[service.name].get("profiles", []) == ([service.profile] if service.profile else [])
 
