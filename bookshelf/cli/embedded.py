@@ -28,6 +28,7 @@ from bookshelf.http.client import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server import PortTaken
 from bookshelf.log.sqlite.log import SqliteLog
+from bookshelf.media.hot_blobs import HotBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.clock import Clock, SystemClock, SystemIds
@@ -183,7 +184,7 @@ async def make_infrastructure(
         ids=ids,
         api=LateHandler(),
         callers=callers,
-        blobs=open_blobs(settings),
+        blobs=HotBlobs(open_blobs(settings)),
         pictures=pictures,
         folder=path,
         seals=seals,

@@ -23,6 +23,7 @@ from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
+from bookshelf.media.hot_blobs import HotBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder
@@ -159,7 +160,7 @@ async def make_infrastructure(
         ids=ids,
         api=api,
         callers=callers,
-        blobs=open_blobs(settings),
+        blobs=HotBlobs(open_blobs(settings)),
         pictures=pictures,
         folder=path,
         seals=seals,

@@ -1,6 +1,6 @@
 """Handlers: functions that answer a request themselves, for what is no pure command or query, like pages."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -188,11 +188,13 @@ class HandlerPorts(Protocol):
         after: Iterable[Position] = (),
         *,
         to_end: bool = False,
+        key: Hashable | None = None,
     ) -> T:
         """Return what `function(connection)` returns, once the view has these positions.
 
-        With `to_end` it has all that is in the log by then. Raises `NotCaughtUp`, `LogFault`, `StorageFault`,
-        or what the function raises.
+        With `to_end` it has all that is in the log by then. With a `key`, what was returned for it is
+        returned again while the rows stay the same: it must be a value that nobody changes. Raises
+        `NotCaughtUp`, `LogFault`, `StorageFault`, or what the function raises.
         """
 
 

@@ -58,11 +58,14 @@ class WriteProtocol(asyncio.Protocol):
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    async def send(self, content: bytes) -> None:
+    async def send(self, *parts: bytes) -> None:
         """Send bytes and wait while the buffer is full. Raises `ConnectionResetError` if disconnected."""
         if self._wire is None or self._wire.is_closing():
             raise ConnectionResetError(_GONE)
-        self._wire.write(content)
+        if len(parts) == 1:
+            self._wire.write(parts[0])
+        else:
+            self._wire.writelines(parts)
         if self._full:
             self._room = self._loop.create_future()
             await self._room
@@ -112,6 +115,8 @@ class WriteStallTimer:
 
 
 _PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+#: A body of at most so many bytes is copied behind its head: two buffers cost more to send.
+_JOINED = 8 << 10
 #: Statuses whose responses have no body (RFC 9110, 15.3.5 and 15.4.5); a response to HEAD has none either.
 _NO_BODY = frozenset({204, 304})
 
@@ -139,15 +144,17 @@ def bodiless(arrival: IncomingRequest, response: Response) -> bool:
     return response.status in _NO_BODY or arrival.method == "HEAD"
 
 
-def whole_response(arrival: IncomingRequest, response: Response, *, kept: bool) -> bytes:
-    """Encode a response whose body is bytes. Raises `InvalidHeader`."""
+def whole_response(arrival: IncomingRequest, response: Response, *, kept: bool) -> tuple[bytes, ...]:
+    """Encode a response whose body is bytes; a large body is not copied. Raises `InvalidHeader`."""
     content = response.body
     assert isinstance(content, bytes)  # noqa: S101 (the caller looked)
     framing = ""
     if response.status not in _NO_BODY and "Content-Length" not in response.headers:
         framing = f"Content-Length: {len(content)}\r\n"
     head = response_head(arrival, response.status, response.headers, framing, kept=kept)
-    return head if bodiless(arrival, response) else head + content
+    if bodiless(arrival, response):
+        return (head,)
+    return (head, content) if len(content) > _JOINED else (head + content,)
 
 
 def response_head(
@@ -344,7 +351,7 @@ class ServerConnection(WriteProtocol):
     async def _answer(self, incoming: IncomingRequest) -> bool:
         """Answer a request; return True if another can follow it on this connection."""
         if incoming.refusal is not None:
-            await self.send(whole_response(incoming, problem_response(incoming.refusal), kept=False))
+            await self.send(*whole_response(incoming, problem_response(incoming.refusal), kept=False))
             self.part(_UNASKED_S)
             return False
         request = incoming.request(self.peer, secure=self.secure)
@@ -356,7 +363,7 @@ class ServerConnection(WriteProtocol):
         response = await self._handler.handle(request)
         kept = incoming.kept and not incoming.uninvited and not self._connections.leaving and not spare
         if isinstance(response.body, bytes):
-            await self.send(_written(incoming, response, kept=kept))
+            await self.send(*_written(incoming, response, kept=kept))
         elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(incoming.body, UpgradedStream):
             await write_switched(self, incoming, response)
             kept = False
@@ -379,7 +386,7 @@ class ServerConnection(WriteProtocol):
         return kept
 
 
-def _written(incoming: IncomingRequest, response: Response, *, kept: bool) -> bytes:
+def _written(incoming: IncomingRequest, response: Response, *, kept: bool) -> tuple[bytes, ...]:
     try:
         return whole_response(incoming, response, kept=kept)
     except ValueError:

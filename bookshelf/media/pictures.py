@@ -1,6 +1,6 @@
 """Takes in an uploaded picture, and serves its renditions; the covers of books are the first of these."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from bookshelf.media.port import (
     PictureRefused,
     Pictures,
     PicturesBusy,
+    WholeBlob,
 )
 
 #: The media type of every rendition.
@@ -168,7 +169,7 @@ async def _response(request: Request, blobs: BlobStore, name: str, headers: CIMu
     if request.method == "GET" and not any(one in request.headers for one in _CONDITIONS):
         about, pieces = await blobs.open(name)
         headers["Content-Length"] = str(about.size)
-        return Response(200, headers, pieces)
+        return Response(200, headers, _body(pieces))
     return await _conditional(request, blobs, name, headers)
 
 
@@ -186,6 +187,11 @@ async def _conditional(request: Request, blobs: BlobStore, name: str, headers: C
         return Response(200, headers)
     _, pieces = await blobs.open(name, part)
     if part is None:
-        return Response(200, headers, pieces)
+        return Response(200, headers, _body(pieces))
     headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{about.size}"
-    return Response(206, headers, pieces)
+    return Response(206, headers, _body(pieces))
+
+
+def _body(pieces: AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
+    """Return the bytes of a blob that is in memory as they are: head and body are sent at once then."""
+    return pieces.content if isinstance(pieces, WholeBlob) else pieces

@@ -29,6 +29,25 @@ class BlobInfo(msgspec.Struct, frozen=True):
     modified: float
 
 
+class WholeBlob:
+    """The bytes of a blob that are in memory, as one piece: `content` can be sent without another copy."""
+
+    __slots__ = ("_left", "content")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self._left = bool(content)
+
+    def __aiter__(self) -> "WholeBlob":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        self._left = False
+        return self.content
+
+
 class BlobStore(Protocol):
     """Stores blobs by name. Each namespace belongs to one service, which alone deletes in it.
 

@@ -9,6 +9,7 @@ from contract.blob_contract import BlobContract, name_of, put
 from support.upstream import pieces
 
 from bookshelf.media.folder import FolderBlobs
+from bookshelf.media.hot_blobs import HotBlobs
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.port import BlobFault
 
@@ -52,3 +53,11 @@ class TestFolderBlobs(BlobContract):
             await blobs.put(name_of(b"x"), pieces(b"x"))
         with pytest.raises(BlobFault, match="Not a directory"):
             await blobs.stat(name_of(b"x"))
+
+
+class TestHotBlobs(BlobContract):
+    """Blobs of a folder, with those that were read lately in memory."""
+
+    @pytest.fixture
+    def blobs(self, tmp_path: Path) -> HotBlobs:
+        return HotBlobs(FolderBlobs(tmp_path / "blobs"))

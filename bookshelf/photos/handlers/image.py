@@ -34,7 +34,9 @@ class Images:
         if PHOTO_ID.fullmatch(photo) is None:
             raise NotFound("there is no such photo")
         after, to_end = header_fields.after(request.headers), header_fields.to_end(request.headers)
-        found = await ports.query(VIEW, lambda db: _look_up(db, photo, size), after, to_end=to_end)
+        found = await ports.query(
+            VIEW, lambda db: _look_up(db, photo, size), after, to_end=to_end, key=(photo, size)
+        )
         if found == "removed":
             raise Gone("the photo was removed")
         if found is None:

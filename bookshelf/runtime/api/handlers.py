@@ -5,7 +5,7 @@ middleware; the route's middleware; the handler, which decodes the body.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +33,7 @@ from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
 from bookshelf.runtime.election.candidate import PrimaryCandidate
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.runtime.view.kept_answers import KeptAnswers
 
 #: Seconds until a response must begin.
 DEADLINE_S = 30.0
@@ -49,6 +50,7 @@ class ServicePorts:
     _views: Mapping[str, ViewHost]
     _aggregates: Mapping[str, AggregateClient] = field(default_factory=dict)
     candidate: PrimaryCandidate | None = None
+    _kept: KeptAnswers = field(default_factory=KeptAnswers)
 
     def api(self, caller: Caller) -> Handler:
         """Return what answers requests of the whole HTTP API for a caller."""
@@ -159,17 +161,31 @@ class ServicePorts:
         after: Iterable[Position] = (),
         *,
         to_end: bool = False,
+        key: Hashable | None = None,
     ) -> T:
-        """Return what the function returns for the view's rows.
+        """Return what the function returns for the view's rows, or has returned for them with this key.
 
         Raises `NotCaughtUp`, `LogFault`, `StorageFault`.
         """
         host = self._views[view.name]
         if to_end:
             await host.reach_end()
-        await host.after(after)
-        answer: T = await host.query(function)
-        return answer
+        if after:
+            await host.after(after)
+        if key is None or host.shared:  # of shared rows, the revision would cost a statement too
+            return await _queried(host, function)
+        revision = host.revision
+        kept = self._kept.get(view.name, key, revision)
+        if kept is None:
+            kept = (await _queried(host, function),)
+            self._kept.keep(view.name, key, revision, kept[0])
+        found: T = kept[0]
+        return found
+
+
+async def _queried(host: ViewHost, function: Callable[[Any], T]) -> T:
+    answer: T = await host.query(function)
+    return answer
 
 
 class HandlerEndpoint:

@@ -67,7 +67,8 @@ class ViewHost:
     ) -> None:
         self.view = view
         self._patience_s = patience_s
-        self._shared = storage.shared
+        #: True if other instances apply records to the same rows.
+        self.shared = storage.shared
         self._generations = Generations(view, log, storage, meters, seals)
         self._ends = _SharedEnds(self._generations.ends)
 
@@ -130,7 +131,7 @@ class ViewHost:
 
     async def current(self) -> tuple[int, int]:
         """Return the revision now, with the changes of other instances. Raises `StorageFault`."""
-        if self._shared:
+        if self.shared:
             await self._ask(lambda rows: rows.refresh())
         return self.revision
 
@@ -160,7 +161,7 @@ class ViewHost:
         for position in positions:
             if position.topic == self.view.topic:
                 wanted[position.partition] = max(wanted.get(position.partition, 0), position.offset + 1)
-        if self._shared and wanted:  # the database may have been set back since its last read
+        if self.shared and wanted:  # the database may have been set back since its last read
             await self._ask(lambda rows: rows.refresh())
         if self.rows.reaches(wanted):
             return

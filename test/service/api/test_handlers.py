@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -70,6 +71,26 @@ async def test_a_handler_gets_the_time_the_local_reader_and_the_path() -> None:
     assert context.at.tzinfo is UTC
     assert context.caller == Caller(actor="reader", account=None, owner=None, scopes=None, session=None)
     assert context.path == {"id": "7"}
+
+
+async def test_a_query_with_a_key_is_asked_again_once_the_rows_have_changed() -> None:
+    asked: list[int] = []
+
+    def count(db: Any) -> int:  # noqa: ANN401 (the storage's connection)
+        asked.append(len(db.execute(select(BOOKS.c.id)).all()))
+        return asked[-1]
+
+    async with Shelf() as shelf:
+        own = ports(shelf)
+        for number in range(3):
+            book = await shelf.add(title=f"Dune {number}")
+            after = [parse_position(book["position"])]
+            assert await own.query(VIEW, count, after, key="books") == number + 1
+            for _ in range(3):
+                assert await own.query(VIEW, count, key="books") == number + 1
+        assert await own.query(VIEW, count, key="other") == 3
+        assert await own.query(VIEW, count) == 3
+    assert asked == [1, 2, 3, 3, 3]
 
 
 def marking(mark: str, order: list[str]) -> Middleware:
