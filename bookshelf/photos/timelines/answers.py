@@ -1,6 +1,7 @@
 """What the timelines answer: whole photos, comments, votes and people."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -86,6 +87,7 @@ class PersonAnswer(msgspec.Struct, frozen=True):
     since: Time | None
 
 
+@lru_cache(maxsize=4096)
 def time_text(at_us: int) -> str:
     """Return a time in microseconds since 1970 as an answer has it."""
     return f"{(_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec='microseconds')}Z"

@@ -5,7 +5,7 @@ Statements are made once: to make one takes longer than to run it.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, or_, select, union_all
@@ -23,15 +23,26 @@ from bookshelf.photos.timelines.answers import (
     percent,
     time_text,
 )
-from bookshelf.photos.timelines.handlers import ShownPhoto
 from bookshelf.photos.timelines.lists import Ordered, PagePlace, order_of, read_page
 from bookshelf.photos.timelines.tables import LIVE, OPEN, comments, days, people, photos, votes
 from bookshelf.storage.statements import TEXT
 
 #: The newest comments that a photo is answered with.
 LAST_COMMENTS = 10
-_decode = msgspec.json.Decoder(ShownPhoto).decode
 Db = Any
+
+
+class _ShownParts(msgspec.Struct, frozen=True):
+    """A `ShownPhoto` whose images stay JSON: they are answered as a row has them."""
+
+    width: int
+    height: int
+    animated: bool
+    placeholder: str
+    images: msgspec.Raw
+
+
+_decode = msgspec.json.Decoder(_ShownParts).decode
 
 
 def _text_bound(name: str) -> BindParameter[str]:
@@ -95,21 +106,25 @@ def comments_of(db: Db, ids: Sequence[str]) -> dict[str, list[ShownComment]]:
     """Return the newest comments on each of these photos, the newest first."""
     if not ids:
         return {}
-    found: dict[str, list[Any]] = {photo: [] for photo in ids}
-    for row in db.execute(
-        _last_comments(len(ids)), {f"photo_{n}": photo for n, photo in enumerate(ids)}
-    ).all():
-        found[row.photo].append(row)
+    found: dict[str, list[tuple[Any, ...]]] = {photo: [] for photo in ids}
+    asked = {f"photo_{n}": photo for n, photo in enumerate(ids)}
+    for photo, *comment in db.execute(_last_comments(len(ids)), asked).all():
+        found[photo].append(tuple(comment))
     return {
-        photo: [shown_comment(row) for row in sorted(rows, key=lambda row: (row.at, row.id), reverse=True)]
+        photo: [_comment(*row) for row in sorted(rows, reverse=True)]  # time and id come first
         for photo, rows in found.items()
     }
 
 
 def shown_comment(row: Any) -> ShownComment:  # noqa: ANN401 (a row)
     """Return a comment as it is answered."""
-    person = person_name(row.person, row.person_name, row.person_state)
-    return ShownComment(row.id, person, row.text, time_text(row.at))
+    return _comment(row.at, row.id, row.person, row.text, row.person_name, row.person_state)
+
+
+def _comment(
+    at: int, comment: str, person: str, text: str, name: str | None, state: int | None
+) -> ShownComment:
+    return ShownComment(comment, person_name(person, name, state), text, time_text(at))
 
 
 def person_name(person: str, name: str | None, state: int | None) -> PersonName:
@@ -138,7 +153,7 @@ def _whole(row: Any, last: Sequence[ShownComment]) -> WholePhoto:  # noqa: ANN40
         height=shown.height,
         animated=shown.animated,
         placeholder=shown.placeholder,
-        images=shown.images,
+        images=cast("Any", shown.images),
         up=row.up,
         down=row.down,
         votes=row.up + row.down,

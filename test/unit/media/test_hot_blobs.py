@@ -82,7 +82,7 @@ async def test_what_is_deleted_here_is_missing_at_once(store: CountedBlobs) -> N
             await blobs.open(name)
 
 
-async def test_a_blob_that_is_deleted_while_it_is_read_is_not_kept(store: CountedBlobs) -> None:
+async def test_a_blob_that_is_deleted_while_it_is_read_is_not_kept() -> None:
     class DeletedOnTheWay(CountedBlobs):
         async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
             found = await super().open(name, part)
