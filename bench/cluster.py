@@ -5,6 +5,7 @@ a client asks all the time.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +18,7 @@ import msgspec
 from bench import watches
 from bench.in_process import open_infrastructure
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.memory import resident
 from bench.primary import PRIMARY
 from bookshelf.cli.command import collect_rarely
 from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
@@ -43,6 +45,8 @@ _SIZES = (3, 10, 30)
 #: Rollouts that are measured, those before them; requests per second; seconds that one step may take.
 _ROUNDS, _WARM_UP, _RATE, _PATIENCE_S, _LOOK_S = 15, 3, 500, 60.0, 0.001
 _OK, _APPENDS = 200, 100
+#: Rollouts one after the other, to see what grows; the first ones of them fill what has a limit.
+_MANY, _FILLING = 1000, 200
 _DOMAIN = domain_aggregate(RolloutLimits())
 _ROLLOUTS = Service(
     name="rollouts",
@@ -58,6 +62,7 @@ _FACTS: dict[str, Any] = {
     "committed": "from the proposal of a setting with its commit until the last node serves it and admits",
     "answered": "until the administrator has the answer of that proposal",
     "paused": f"seen by a client with {_RATE} requests/s at one node: the time of refusals, by rollout",
+    "many": f"{_MANY} rollouts to 3 nodes in turn, after {_FILLING} more; memory and open files of them all",
     "append": "the log alone: one append, until its tail has it; a rollout has three rounds of votes",
     "join": "of one more node, until it is a member and admits requests",
     "eviction": "from the end of a node's registration until it is no member; 3 s of it are its patience",
@@ -217,6 +222,33 @@ async def _rollouts(host: ServiceHost, members: Sequence[_DomainMember]) -> dict
     }
 
 
+async def _roll_on(host: ServiceHost, members: Sequence[_DomainMember], number: int, name: str) -> None:
+    for n in range(number):
+        content = f"log_level = '{name}-{n}'\n"
+        async with asyncio.timeout(_PATIENCE_S):
+            await _propose(host, content)
+            for member in members:
+                await member.serves(content)
+
+
+async def _many(host: ServiceHost, members: Sequence[_DomainMember]) -> dict[str, float]:
+    """Return the rollouts of an hour, and what they add to this process, which has all nodes."""
+    await _roll_on(host, members, _FILLING, "filling")
+    held, files, began = resident(os.getpid())["rss_mib"], _open_files(), time.perf_counter()
+    await _roll_on(host, members, _MANY, "many")
+    return {
+        "per_hour": 3600 * _MANY / (time.perf_counter() - began),
+        "rss_mib": held,
+        "added_mib": resident(os.getpid())["rss_mib"] - held,
+        "files": float(files),
+        "added_files": float(_open_files() - files),
+    }
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def _join_and_evict(ports: Infrastructure, members: Sequence[_DomainMember]) -> dict[str, float]:
     """Return the seconds that one more node needs to join, and those until it is evicted."""
     more, first = _DomainMember(len(members), ports), members[0]
@@ -261,6 +293,8 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         async with open_infrastructure(folder / f"domain-{size}") as ports:
             async with _domain(ports, size) as (host, members):
                 figures[f"{size} nodes"] = await _rollouts(host, members)
+                if size == _SIZES[0]:
+                    figures["many"] = await _many(host, members)
                 figures[f"{size} nodes"] |= await _join_and_evict(ports, members)
             figures[f"append, {size} nodes"] = await _appends(ports)
         for name, program in watches.installed().items():

@@ -15,7 +15,7 @@ from bench.server import server
 from bench.wire import get, post
 
 #: Votes in the log before the measured ones, rounds of vote and read, and readers of pages.
-_VOTES, _ROUNDS, _READERS = 20_000, 300, 64
+_VOTES, _ROUNDS, _READERS, _FEWER = 20_000, 300, 64, 16
 _UNLIMITED = {"PHOTOS_VOTES_A_MINUTE": "100000000", "PHOTOS_UPLOADS_MINUTE": "100000"}
 FACTS = {
     "votes": "PUT /photos/{id}/vote at the service's own port, each another way than before",
@@ -23,6 +23,7 @@ FACTS = {
     "votes / newbook": "the votes' rate and p99 over those of newbook",
     "vote visible": "one PUT at a time, until GET /photos/{id} with its position is answered, by the gateway",
     "pages": f"GET /gallery by {_READERS} readers through the gateway; then while 8 connections upload",
+    "pages, fewer": f"the same without uploads, by {_FEWER} readers",
     "pages, slower": "p99 while photos are uploaded / p99 without; 2 is wanted",
 }
 
@@ -66,12 +67,14 @@ async def _seen(gateway: int, number: int) -> float:
 
 async def pages(gateway: int, seconds: float, upload: Callable[[asyncio.Event], Awaitable[float]]) -> Figures:
     """Measure pages of the gallery, without and while `upload` sends photos until its event is set."""
+    fewer = await Load([get("/gallery")], 200).run(gateway, _FEWER, seconds)
     quiet = await Load([get("/gallery")], 200).run(gateway, _READERS, seconds)
     ended = asyncio.Event()
     uploading = asyncio.ensure_future(upload(ended))
     busy = await Load([get("/gallery")], 200).run(gateway, _READERS, seconds)
     ended.set()
     return {
+        "pages, fewer": fewer,
         "pages": quiet,
         "pages, while uploading": {**busy, "uploads_per_s": await uploading},
         "pages, slower": {"p99": busy["p99_ms"] / quiet["p99_ms"]},

@@ -25,6 +25,8 @@ from bookshelf.galera.cluster import free_ports
 #: Pixels of a photo, 12 megapixels; photos of each load, connections of uploads and of readers.
 WIDTH, HEIGHT = 4000, 3000
 UPLOADS, SENDERS, READERS = 12, 2, 16
+#: Sizes of the stills that are read.
+_STILLS = ("320", "2048")
 #: Connections of uploads beside the readers of pages.
 BESIDE = 8
 _BOUNDARY = "bench-form"
@@ -36,7 +38,7 @@ _FACTS = {
     "library": "the same steps by Pillow in one process: decode, paste, three WebP stills, a JPEG",
     "share": "uploads a second / loops of the library a second; 0.85 is wanted",
     **photo_votes.FACTS,
-    "picture": f"GET of one still, on {READERS} connections; the client is the same for both",
+    "picture": f"GET of the stills of 320 and of 2048 pixels in width, on {READERS} connections; one client",
 }
 _LIBRARY = """
 import io, sys, time
@@ -166,7 +168,7 @@ async def _listens(port: int, process: asyncio.subprocess.Process) -> None:
 
 async def _nginx(folder: Path, content: bytes, seconds: float) -> dict[str, float]:
     """Read the same bytes from nginx."""
-    (folder / "www").mkdir()
+    (folder / "www").mkdir(parents=True)
     (folder / "www" / "picture").write_bytes(content)
     [port] = free_ports(1)
     config = folder / "nginx.conf"
@@ -199,15 +201,20 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         uploads_s, photo = await _uploads(port, content, UPLOADS)
         figures["uploads"] = {"per_s": uploads_s, "share": uploads_s / library_s}
         figures["library"] = {"per_s": library_s}
-        target = f"/photos/{photo}/image?size=2048"
-        async with connect(port) as connection:
-            still = (await connection.ask(get(target))).body
-        figures["picture"] = await _reads(port, target, plan.seconds)
+        stills: dict[str, bytes] = {}
+        for size in _STILLS:
+            target = f"/photos/{photo}/image?size={size}"
+            async with connect(port) as connection:
+                stills[size] = (await connection.ask(get(target, Bookshelf_After="end"))).body
+            figures[f"picture {size}"] = await _reads(port, target, plan.seconds)
         figures |= await photo_votes.pages(up.gateway, plan.seconds, partial(_upload_on, port, content))
     figures |= await photo_votes.votes(plan, folder / "votes")
-    if shutil.which("nginx"):
-        figures["picture, nginx"] = await _nginx(folder, still, plan.seconds)
-    return Sample(figures, {"bytes": len(content), "still_bytes": len(still), **_FACTS})
+    for size, still in stills.items() if shutil.which("nginx") else ():
+        figures[f"picture {size}, nginx"] = await _nginx(folder / f"nginx-{size}", still, plan.seconds)
+        rates = [figures[f"picture {size}{by}"]["per_s"] for by in ("", ", nginx")]
+        figures[f"picture {size}"]["share"] = rates[0] / rates[1]
+    sizes = {size: len(still) for size, still in stills.items()}
+    return Sample(figures, {"bytes": len(content), "still_bytes": sizes, **_FACTS})
 
 
 PHOTOS = Measurement(

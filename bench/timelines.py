@@ -40,6 +40,7 @@ _FACTS = {
     "photos": "a tenth of the votes, with three comments each; one of 75 votes is for the same photo",
     "page": f"GET /photos?sort=, {_ROWS} photos of a page: {_WALKS} walks over {_PAGES} pages, one at a time",
     "bare": "the same statements with the same values by sqlite3 alone, all rows fetched",
+    "HTTP": "GET /health/live on the same connection: what is left of a page that costs nothing",
     "share": "the rate of pages / the rate of bare statements; 0.4 is wanted",
     "sum": "the first ten photos by SUM(way) over all votes at read; `times`: sum / page p50; 100 is wanted",
     "growth": "p99 of this size / p99 of the smallest one; 1.5 is wanted",
@@ -80,6 +81,7 @@ async def _served(folder: Path, votes: int, **settings: str) -> Figures:
             taken_s = await _walked(own, sort)
             spent_ms = 1000 * (cpu_s(up.pid) - before_s) / len(taken_s)
             figures[sort] = {**latencies(taken_s), "processor_ms": spent_ms}
+        figures["HTTP"] = latencies([await _asked(own, "/health/live") for _ in range(_WALKS * _PAGES)])
         figures["queried"] = resident(up.pid)
     return figures
 
@@ -132,6 +134,13 @@ async def _walked(own: LoadConnection, sort: str) -> list[float]:
             link = answer.header("Link")
             target = link[1 : link.index(">")] if link else None
     return taken_s
+
+
+async def _asked(own: LoadConnection, target: str) -> float:
+    """Return the seconds of one GET."""
+    began = time.perf_counter()
+    await own.ask(get(target))
+    return time.perf_counter() - began
 
 
 def _live_rows(folder: Path) -> Path:

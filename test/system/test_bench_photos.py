@@ -12,6 +12,7 @@ def test_pages_of_photos_are_measured_beside_their_statements() -> None:
     served = {
         "rebuilt": {"events_per_s", *memory},
         "queried": memory,
+        "HTTP": LATENCIES,
         **{sort: {*LATENCIES, "processor_ms"} for sort in sorts},
     }
     shown = shape(found)
@@ -20,6 +21,7 @@ def test_pages_of_photos_are_measured_beside_their_statements() -> None:
     assert shown == {
         "30, rebuilt": {"events_per_s", *memory},
         "30, queried": memory,
+        "30, HTTP": LATENCIES,
         **{f"30, {sort}": {*LATENCIES, "processor_ms", "share"} for sort in sorts},
         **{f"30, {sort}, bare": LATENCIES for sort in sorts},
         "30, sum": {"p50_ms", "times"},
