@@ -231,8 +231,11 @@ def _page_response(page: AnswerPage, headers: Mapping[str, str]) -> Response:
 
 def _with_format(route: QueryRoute, request: Request) -> Request:
     """Return a request whose address names the format that its Accept prefers, if it names none."""
-    named = (name for name, _ in parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
-    if not route.tabular or not header_fields.prefers(request.headers, _CSV) or "format" in named:
+    if not route.tabular or not header_fields.prefers(request.headers, _CSV):
+        return request
+    if any(
+        name == "format" for name, _ in parse_qsl(request.target.partition("?")[2], keep_blank_values=True)
+    ):
         return request
     more = "&" if "?" in request.target else "?"
     return Request(request.method, f"{request.target}{more}format=csv", request.headers, request.body)
