@@ -24,19 +24,22 @@ class CutWire:
         self._ends: set[asyncio.StreamWriter] = set()
         self.heal()
 
-    def cut(self, how: Cut) -> None:
-        """Cut it, until it is healed."""
-        self._background.run(self._refuse() if how == "refused" else self._silence())
+    def cut(self, how: Cut) -> int:
+        """Cut it, until it is healed; return how many connections had come through it."""
+        return self._background.run(self._refuse() if how == "refused" else self._silence())
 
-    async def _silence(self) -> None:
+    async def _silence(self) -> int:
         self._passes.clear()
+        return len(self._ends) // 2
 
-    async def _refuse(self) -> None:
+    async def _refuse(self) -> int:
+        count = len(self._ends) // 2
         if self._server is not None:
             self._server.close()
             self._server = None
         for end in self._ends:
             end.transport.abort()
+        return count
 
     def heal(self) -> None:
         """Pass everything on again."""

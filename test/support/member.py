@@ -12,7 +12,7 @@ from support.process import ROOT, environment
 from support.until import until
 
 #: Seconds that a start, or an orderly end, may take on a machine that does much else.
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 _PATH = f"{ROOT}:{ROOT / 'test'}"
 _READY = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
 

@@ -26,6 +26,8 @@ BOOK = {"title": "Dune", "author": "Frank Herbert", "published": "1965"}
 NODES = ("newbook-1", "newbook-2")
 #: The node that has its own way to Kafka and to Consul.
 CUT_OFF = "newbook-1"
+#: A rollout waits less long for its commit than by default, and a paused node for the log.
+LIMITS = {"BOOKSHELF_CLUSTER_COMMIT_TIMEOUT_MS": "6000"}
 #: Seconds that a step may take on a machine that does much else.
 LONG_S = 180.0
 
@@ -233,10 +235,22 @@ class Recorder:
 
 
 @contextmanager
-def driven(system: RolloutSystem, way: str, barrier: str) -> Iterator[Future[None]]:
-    """Drive a rollout beside the block, and wait for the answer at its end."""
+def driven(system: RolloutSystem, way: str, barrier: str, order: Path) -> Iterator[Future[None]]:
+    """Drive a rollout beside the block until the order is carried out, and wait for the answer at its end.
+
+    A rollout is tried again that ends before: on a machine that does much else any node may be silent.
+    """
+
+    def is_reached() -> bool:
+        system.drive(way, barrier)
+        return not order.exists()
+
     with ThreadPoolExecutor(1) as administrator:
-        yield administrator.submit(system.drive, way, barrier)
+        answer = administrator.submit(
+            until, is_reached, f"a rollout has come to where {order} is carried out", LONG_S
+        )
+        yield answer
+        answer.result()
 
 
 class CuttableDomain:
@@ -276,7 +290,7 @@ def cuttable_domain(folder: Path) -> Iterator[CuttableDomain]:
         side_broker(folder / "kafka", loop) as (broker, to_broker),
         consul.running() as agent,
         closing(CutWire(loop, agent.ports.http)) as to_agent,
-        fleet_of_a_domain(folder / "fleet", broker, agent) as fleet,
+        fleet_of_a_domain(folder / "fleet", broker, agent, **LIMITS) as fleet,
     ):
         addresses = {"broker": f"{HOST}:{to_broker.port}", "consul": f"{HOST}:{to_agent.port}"}
         fleet.addresses[CUT_OFF] = addresses

@@ -37,7 +37,12 @@ class PackageDomain:
         self.wire = CutWire(stack.enter_context(closing(BackgroundLoop())), web)
         stack.callback(self.wire.close)
         # a server that is silent takes 25 s for one file; a process that starts takes its time here
-        limits = {"BOOKSHELF_CLUSTER_LOAD_S": "120", "BOOKSHELF_CLUSTER_COMMIT_TIMEOUT_MS": "120000"}
+        limits = {
+            "BOOKSHELF_CLUSTER_LOAD_S": "120",
+            "BOOKSHELF_CLUSTER_COMMIT_TIMEOUT_MS": "120000",
+            "BOOKSHELF_CLUSTER_NOTIFICATION_WAIT_MS": "20000",
+            "BOOKSHELF_CLUSTER_STANDBY_S": "0",
+        }
         fleet = stack.enter_context(fleet_of_a_domain(folder / "fleet", broker, agent, **limits))
         self._env = {
             **fleet.settings,
@@ -61,14 +66,19 @@ class PackageDomain:
         node.folder = self._folder / name / "run" / name
         return node
 
-    def propose(self, **fields: object) -> Reply:
-        """Add another version to the repository and propose it; wait for its first phase."""
+    def propose(self, barrier: str = "commit") -> dict[str, object]:
+        """Add another version to the repository and propose it; return the status after its first phase."""
         self._version += 1
         added = self.repository.add_package(package(f"{self._version}.0.0", self.answer))
         change = {"kind": "package", "name": "counters", "digest": added.digest}
-        reply = self.gateway.ask("POST", "/cluster/rollouts", {"changes": [change], "wait": 30, **fields})
-        until(lambda: self.status()["state"] not in {"load", "pause", "deploy"}, "the phase ends", LONG_S)
-        return reply
+        self.gateway.ask("POST", "/cluster/rollouts", {"changes": [change], "barrier": barrier, "wait": 60})
+        until(lambda: self.status()["state"] not in {"load", "pause"}, "the phase ends", LONG_S)
+        return self.status()
+
+    def commit(self, prepared: dict[str, object]) -> Reply:
+        """Commit a rollout."""
+        path = f"/cluster/rollouts/{prepared['rollout']}/commit"
+        return self.gateway.ask("POST", path, {"changes": prepared["changes"], "wait": 60})
 
     @property
     def answer(self) -> str:
@@ -96,11 +106,12 @@ class PackageDomain:
         """Have the next version loaded by both nodes."""
 
         def is_committed() -> bool:
-            self.propose(commit=True)
-            return self.answers() == [self.answer] * 2
+            prepared = self.propose()
+            return prepared["state"] == "prepared" and self.commit(prepared).json["state"] == "committed"
 
         until(self.are_members, "both are members", LONG_S)
         until(is_committed, "a version is loaded", LONG_S)
+        self.until_both_answer(self.answer)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +136,7 @@ def test_a_package_that_one_node_cannot_fetch_is_loaded_by_none(
 ) -> None:
     before = domain.answer
     domain.wire.cut(how)
-    domain.propose(barrier=barrier, commit=True)
-    until(lambda: domain.status()["rollout"] == "", "it is aborted", LONG_S)
+    assert domain.propose(barrier)["rollout"] == "", "it is not aborted"
     domain.until_both_answer(before)
     domain.wire.heal()
     domain.load()
@@ -136,15 +146,10 @@ def test_a_package_that_one_node_cannot_fetch_is_loaded_by_none(
 def test_a_package_that_all_have_loaded_is_deployed_without_the_repository(
     domain: PackageDomain, barrier: str, how: Cut
 ) -> None:
-    def prepared() -> bool:
-        domain.propose(barrier=barrier)
-        return domain.status()["state"] == "prepared"
-
-    until(prepared, "a version is loaded", LONG_S)
-    domain.wire.cut(how)
-    open_one = domain.status()
-    path = f"/cluster/rollouts/{open_one['rollout']}/commit"
-    done = domain.gateway.ask("POST", path, {"changes": open_one["changes"]})
+    prepared = domain.propose(barrier)
+    assert prepared["state"] == "prepared"
+    assert domain.wire.cut(how), "the node has another way"
+    done = domain.commit(prepared)
     assert (done.status, done.json["state"]) == (200, "committed"), done
     domain.until_both_answer(domain.answer)
     domain.wire.heal()

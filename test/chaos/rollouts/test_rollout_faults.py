@@ -74,7 +74,7 @@ def test_a_process_that_ends_in_a_rollout_changes_no_result(domain: CuttableDoma
     before = system.status()["revision"]
     order = give_order(system, case, SIGNALS[case.fault])
     with Recorder(system) as recorder:
-        with driven(system, case.stage.way, case.barrier):
+        with driven(system, case.stage.way, case.barrier, order):
             until(system.dead, f"one has ended at {order}", LONG_S)
             for name in system.dead():
                 system.start(name).ready()
@@ -90,7 +90,7 @@ def test_a_process_that_was_stopped_has_the_result_of_the_others(domain: Cuttabl
     before = system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
     with Recorder(system, "gateway") as recorder:
-        with driven(system, case.stage.way, case.barrier):
+        with driven(system, case.stage.way, case.barrier, order):
             until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
             until(lambda: system.is_decided_without(system.stopped()), "the others have decided", LONG_S)
             let_go_on(system)
@@ -106,12 +106,17 @@ def test_a_node_that_starts_in_a_rollout_has_its_result(domain: CuttableDomain, 
     system.order(JOINS, "read", "before", signal.SIGSTOP, "cluster.")
     joins = system.start(JOINS)
     until(lambda: JOINS in system.stopped(), "it is stopped at its first record", LONG_S)
+
+    def refusals() -> int:
+        return joins.complaints.count("domain-refuses")
+
+    refused = refusals()
     order = give_order(system, case, signal.SIGSTOP)
     with Recorder(system, *NODES, JOINS, "gateway") as recorder:
-        with driven(system, case.stage.way, case.barrier) as answer:
+        with driven(system, case.stage.way, case.barrier, order) as answer:
             until(lambda: not order.exists() or answer.done(), f"it has come to {case.stage.name}", LONG_S)
             joins.send(signal.SIGCONT)
-            until(lambda: "domain-refuses" in joins.complaints or answer.done(), "it has asked", LONG_S)
+            until(lambda: refusals() > refused or answer.done(), "it has asked", LONG_S)
             let_go_on(system)
         system.recover(case.fault, before)
     recorder.check()
@@ -125,7 +130,7 @@ def test_a_broker_that_is_killed_in_a_rollout_delays_its_result(domain: Cuttable
     before = system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
     with Recorder(system) as recorder:
-        with driven(system, case.stage.way, case.barrier):
+        with driven(system, case.stage.way, case.barrier, order):
             until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
             domain.broker.kill()
             let_go_on(system)
@@ -142,17 +147,25 @@ def test_a_node_that_is_cut_off_in_a_rollout_has_the_result_of_the_others(
     system, wire = domain.system, domain.wire(case.victim)
     before = system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
-    epoch = system.epoch(CUT_OFF)
+    epoch, node = system.epoch(CUT_OFF), system.fleet.members[CUT_OFF]
+
+    def lost() -> int:
+        """Return how often the node, paused for a rollout, had no contact with the log."""
+        return node.complaints.count("domain-out-of-contact")
+
+    before_cut = lost()
     watched = ("gateway", "newbook-2") if case.victim == "Kafka" else ("gateway", *NODES)
     with Recorder(system, *watched) as recorder:
-        with driven(system, case.stage.way, case.barrier):
+        with driven(system, case.stage.way, case.barrier, order):
             until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
-            wire.cut(case.cut)
+            assert wire.cut(case.cut), "the node has another way"
             let_go_on(system)
             try:
                 until(system.is_decided, "the others have decided", LONG_S)
                 if case.victim == "Consul":
                     until(lambda: system.epoch(CUT_OFF) != epoch, "it is evicted", LONG_S)
+                elif case.barrier == "prepare" and case.stage.name != "load":
+                    until(lambda: lost() > before_cut, "it has waited for the log in vain", LONG_S)
             finally:
                 wire.heal()
         system.recover(f"cut off from {case.victim}, {case.cut}", before)
