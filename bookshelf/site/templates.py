@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, tzinfo
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -25,6 +25,8 @@ LOCALES = {"en": Locale("en", "GB"), "de": Locale("de", "DE")}
 DOMAIN = "messages"
 FRAME = "bookshelf.site"
 _HALF, _QUARTER, _THREE_QUARTERS = 0.5, 0.25, 0.75
+#: Numbers, and days, that each language keeps as they are shown.
+_KEPT = 2048
 #: From here on numbers beside charts are written in short.
 _LARGE = 1_000_000
 _FRACTIONS = {0.0: "", _QUARTER: "¼", _HALF: "½", _THREE_QUARTERS: "¾"}
@@ -155,6 +157,9 @@ class Formats:
     def __init__(self, locale: Locale, translate: Callable[[str], str]) -> None:
         self._locale = locale
         self._translate = translate
+        # a page shows the same numbers and days again and again, and Babel takes long for each
+        self._decimal = lru_cache(_KEPT)(partial(numbers.format_decimal, locale=locale))
+        self._date = lru_cache(_KEPT)(partial(dates.format_date, locale=locale))
         self.filters: Mapping[str, Callable[..., Any]] = {
             "day": self.day,
             "short_day": self.short_day,
@@ -201,17 +206,17 @@ class Formats:
                 shown = date(parts[0], parts[1], parts[2] if len(parts) > 2 else 1)  # noqa: PLR2004 (see above)
                 kind = "full" if len(parts) > 2 else "month"  # noqa: PLR2004 (see above)
         if self._locale.language == "de" and kind == "full":
-            return str(dates.format_date(shown, forms[kind].replace("d ", "d. "), self._locale))
-        return str(dates.format_date(shown, forms[kind], self._locale))
+            return str(self._date(shown, forms[kind].replace("d ", "d. ")))
+        return str(self._date(shown, forms[kind]))
 
     def weekday(self, value: date) -> str:
         """Return a day with its weekday and without its year, like Wednesday 25 November."""
         form = "EEEE, d. MMMM" if self._locale.language == "de" else "EEEE d MMMM"
-        return str(dates.format_date(value, form, self._locale))
+        return str(self._date(value, form))
 
     def month(self, value: date) -> str:
         """Return the short name of a month, like Mar."""
-        return str(dates.format_date(value, "LLL", self._locale))
+        return str(self._date(value, "LLL"))
 
     def moment(self, value: datetime) -> str:
         """Return a time with its date in the reader's zone, like 14 Mar 2025, 20:31."""
@@ -221,11 +226,11 @@ class Formats:
     def clock(self, value: datetime | time) -> str:
         """Return the time of day in the reader's zone, like 20:31."""
         local = value.astimezone(_zone.get()) if isinstance(value, datetime) else value
-        return str(dates.format_time(local, "HH:mm", locale=self._locale))
+        return f"{local:%H:%M}"
 
     def number(self, value: float) -> str:
         """Return a number, like 10,000 or 3.5."""
-        return str(numbers.format_decimal(value, locale=self._locale))
+        return str(self._decimal(value))
 
     def short_number(self, value: float) -> str:
         """Return a number as it fits beside a chart: 1.5M in place of 1,500,000."""
@@ -235,7 +240,7 @@ class Formats:
 
     def percent(self, value: float) -> str:
         """Return a part of 1 in percent, like 51 %."""
-        return f"{numbers.format_decimal(round(100 * value), locale=self._locale)}\N{NO-BREAK SPACE}%"
+        return f"{self._decimal(round(100 * value))}\N{NO-BREAK SPACE}%"
 
     def minutes(self, value: int) -> str:
         """Return a number of minutes, like 3 h 10 min."""

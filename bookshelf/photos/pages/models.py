@@ -2,7 +2,9 @@
 
 from base64 import b64decode
 from binascii import Error as NoBase64
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
+from math import ceil
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -18,6 +20,8 @@ WIDTHS = (320, 1024, 2048)
 #: How a vote is written in a form and in the API.
 UP, DOWN, NONE = "up", "down", "none"
 _MINUTE_S, _DAY_S = 60, 86_400
+#: Seconds of a step in which "3 minutes ago" does not change: a minute is rounded at its half.
+_STEP_S = 30
 
 
 class GalleryPerson(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,4 +186,11 @@ def ago(then: datetime, now: datetime, language: str) -> str:
     if passed_s < _MINUTE_S:
         return ""
     unit: Literal["minute", "day"] = "minute" if passed_s < _DAY_S else "day"
-    return str(format_timedelta(then - now, unit, threshold=1, add_direction=True, locale=language))
+    return _ago(ceil(passed_s) // _STEP_S, unit, language)
+
+
+@lru_cache(maxsize=2048)
+def _ago(steps: int, unit: Literal["minute", "day"], language: str) -> str:
+    """Return how long ago the middle of a step was: all times of a step round to the same text."""
+    then = timedelta(seconds=-_STEP_S * (steps + 0.5))
+    return str(format_timedelta(then, unit, threshold=1, add_direction=True, locale=language))
