@@ -8,6 +8,7 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
+from http import HTTPStatus
 from ssl import SSLContext
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -342,7 +343,9 @@ class HttpTransport:
 class RemoteHandler:
     """The server of a URL as a handler. Only the URL's scheme, host and port count, not its path.
 
-    An https server is verified by `tls`, or else by the authorities that the system trusts.
+    After an error (status 400 and more) the next request opens a connection: the name may lead to another
+    server by now, and a kept connection would lead to the former for ever. An https server is verified by
+    `tls`, or else by the authorities that the system trusts.
     """
 
     def __init__(
@@ -361,10 +364,13 @@ class RemoteHandler:
 
     async def handle(self, request: Request) -> Response:
         """Return the server's response. Raises `Unreachable`, `NoResponse`."""
-        return await self._transport.send(*self._place, request)
+        response = await self._transport.send(*self._place, request)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            await self.close()
+        return response
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the idle connections; another request opens a new one."""
         await self._transport.close()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,30 @@ async def test_a_response_with_too_many_bytes_is_not_read_to_its_end() -> None:
             await read_response(answer, len(content) - 1)
         assert await read_response(await remote.handle(post("/", b"next")), 4) == b"next"
         await remote.close()
+
+
+@pytest.mark.parametrize("status", [400, 404, 503])
+async def test_after_an_error_the_name_is_looked_up_again(status: int) -> None:
+    """As behind an address that led for a moment to another server, which keeps its connection."""
+    connections: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        answered = status if len(connections) == 1 else 200
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 %d Any\r\nContent-Length: 0\r\n\r\n" % answered)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, LOCALHOST, 0)
+    remote = RemoteHandler(f"http://{LOCALHOST}:{server.sockets[0].getsockname()[1]}")
+    found = [(await remote.handle(request("GET", "/"))).status for _ in range(3)]
+    await remote.close()
+    assert (found, len(connections)) == ([status, 200, 200], 2)
+    await asyncio.wait(filter(None, connections))
+    server.close()
+    await server.wait_closed()
 
 
 @pytest.fixture

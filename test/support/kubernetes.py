@@ -111,11 +111,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _bridge(stack: ExitStack) -> None:
-    """Make the pods' bridge before there are pods: DNS listens there."""
+    """Make the pods' bridge before there are pods: DNS listens there.
+
+    What is for a service without a ready pod, and so has no pod's address yet, ends there, too.
+    """
     _ip("link", "add", "shelf0", "type", "bridge")
     stack.callback(_ip, "link", "delete", "shelf0")
     _ip("address", "add", f"{config.BRIDGE}/24", "dev", "shelf0")
     _ip("link", "set", "shelf0", "up")
+    _ip("route", "add", config.SERVICES, "dev", "shelf0")
 
 
 def _ip(*args: str) -> None:

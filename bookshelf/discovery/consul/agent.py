@@ -36,6 +36,8 @@ def is_transient(fault: DiscoveryFault) -> bool:
 MOST_BYTES = 16 * 1024 * 1024
 #: Characters of an agent's error text that are passed on.
 _ERROR_CHARACTERS = 200
+#: The header with the index of the state that an answer to a query shows.
+_INDEX = "X-Consul-Index"
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -90,6 +92,9 @@ class Agent:
             ) from fault
         if response.status != HTTPStatus.OK:
             raise self._error(response.status, content)
+        if method == "GET" and _INDEX not in response.headers:
+            await self._remote.close()  # another server has answered: the name is looked up again
+            raise AgentUnavailable(f"{self._name} answers without an index, as Consul never does")
         return AgentResponse(_index(response), content)
 
     def _error(self, status: int, content: bytes) -> AgentError:
@@ -111,7 +116,7 @@ def _longest_s(pace: Pace, wait_s: float) -> float:
 
 
 def _index(response: Response) -> int:
-    index = response.headers.get("X-Consul-Index", "0")
+    index = response.headers.get(_INDEX, "0")
     return int(index) if index.isascii() and index.isdigit() else 0
 
 
