@@ -64,6 +64,7 @@ def test_a_rollout_is_committed_and_another_rolled_back(running: Browser, domain
     card.get_by_role("link", name="Commit").click()
     page.get_by_role("dialog").get_by_role("button", name="Commit").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Rollout of")
+    expect(page.get_by_text("All nodes have it.")).to_be_visible()  # it has waited for the end
     expect(page.get_by_text("Committed", exact=True)).to_be_visible()  # the page follows the rollout
     page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("revision 1")
@@ -72,6 +73,7 @@ def test_a_rollout_is_committed_and_another_rolled_back(running: Browser, domain
     plain = opened(running, domain, scripts=False)
     plain.get_by_role("link", name="Roll back").click()
     plain.get_by_role("button", name="Roll back").click()
+    expect(plain.locator("#notice")).to_contain_text("The rollout is ended without its changes.")
     until(lambda: phase(domain, second)[1] == "aborted", "it has ended")
     plain.goto(f"{domain.note.url}/cluster/rollouts")
     expect(plain.get_by_role("row").nth(1)).to_contain_text("Aborted")

@@ -5,16 +5,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.client import Client
 from support.consul import Agent
 from support.fleet import Fleet
 from support.instance import names_of_its_own
 from support.kafka import Broker
+from support.node_browser import NodeBrowser
 from support.process import Ended, bookshelf
 from support.process_with_ports import Announced
 from support.tally_package import tally_package
 from support.until import until
+
+from bookshelf.runtime.data_folder import running
 
 pytestmark = pytest.mark.needs("kafka", "consul")
 #: Seconds for a view to be made anew, on a machine that does much else.
@@ -63,6 +67,21 @@ class TallyNodes:
         file = self._folder / f"tallies-{version}.pack"
         file.write_bytes(tally_package(version))
         assert bookshelf("repo", "add", file, env=self._env).well
+
+    def pages(self) -> list[str]:
+        """Return the texts of the pages of both nodes and of the gateway."""
+        gateway = running(self._folder / "fleet" / "data" / "run" / "gateway-1")
+        assert gateway is not None
+        return [NodeBrowser(note).page() for note in (*(node.note for node in self._nodes), gateway)]
+
+    def differences(self) -> list[Any]:
+        """Return what `bookshelf admin members` says of differences, but for single instances."""
+        asked = bookshelf("admin", "--data", self._nodes[0].folder, "--json", "members", env=self._env)
+        found = msgspec.json.decode(asked.well)
+        assert {"one", "two", "gateway-1"} <= {one["node"] for one in found["members"]}
+        kinds = {one["kind"]: one["names"] for one in found["differences"]}
+        assert {"rollouts", "sessions", "locks"} <= set(kinds["single"])
+        return [one for one in found["differences"] if one["kind"] != "single"]
 
     def admin(self, *command: str) -> Ended:
         return bookshelf("admin", "--data", self._nodes[0].folder, *command, "--commit", env=self._env)
@@ -117,11 +136,17 @@ def test_a_group_keeps_its_events_rows_and_sessions_when_it_is_replaced_and_unlo
     assert len(set(replies)) == 1
     token, version = replies[0].split()
     assert (token.isdigit(), version) == (True, b"2.0.0")
+    # each node shows the group on its page, and so does the gateway show itself
+    first, second, gateway = nodes.pages()
+    assert all("2.0.0" in page and "POST /tallies/books" in page for page in (first, second))
+    assert "compression" in gateway
+    until(lambda: nodes.differences() == [], "all nodes have shown that they are alike", PATIENCE_S)
     lock = nodes.lock()
     assert (lock["name"], lock["token"]) == ("blue.primary.tallies", int(token))
     assert lock["holder"].partition("/")[0] in {"one", "two"}
     assert "committed" in nodes.admin("unload", "tallies").well
     nodes.until_both("/tallies/books", 404)
+    assert all("It runs no service." in page for page in nodes.pages()[:2])
     assert "committed" in nodes.admin("load", "tallies").well
     nodes.until_both("/tallies/books", {"total": 4})
     nodes.until_both("/tally-session", {"count": 2})

@@ -1,6 +1,7 @@
 """`bookshelf admin` at a running shelf that is the one node of its domain: each command, each exit code."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -76,6 +77,30 @@ async def test_a_rollback_ends_a_prepared_rollout(node: Administered, tmp_path: 
     assert (await node.run("commit"))[0] == 2
 
 
+async def test_a_script_whose_third_command_is_defective_changes_nothing(
+    node: Administered, tmp_path: Path
+) -> None:
+    (node.repository / "config.toml").write_text("gateway_compress = false\n")
+    policy, bad = tmp_path / "closed.toml", tmp_path / "bad.toml"
+    policy.write_text(CLOSED)
+    bad.write_text('state = "shut"\n')
+    script = [
+        ("apply-policy", "newbook", str(policy)),
+        ("reload-config",),
+        ("apply-policy", "booklist", str(bad)),
+        ("commit",),
+    ]
+    codes: list[int] = []
+    for command in script:  # each is followed by `&&`
+        codes.append((await node.run(*command))[0])
+        if codes[-1]:
+            codes.append((await node.run("rollback"))[0])
+            break
+    assert codes == [0, 0, 2, 0]
+    assert (await node.run("status"))[1].startswith("Revision 0; no rollout is open")
+    assert await node.add_book() == 201
+
+
 async def test_members_and_history_are_listed(node: Administered, tmp_path: Path) -> None:
     policy = tmp_path / "closed.toml"
     policy.write_text(CLOSED)
@@ -88,6 +113,10 @@ async def test_members_and_history_are_listed(node: Administered, tmp_path: Path
     await eventually(is_listed, "the rollout is listed")
     code, text = await node.run("members")
     assert (code, text.startswith("shelf  http://"), "newbook" in text) == (0, True, True), text
+    assert "differs" not in text
+    code, text = await node.run("--json", "members")
+    found = json.loads(text)
+    assert (code, found["members"][0]["node"], found["differences"]) == (0, "shelf", [])
 
 
 async def test_reload_config_takes_the_settings_of_the_repository(node: Administered) -> None:

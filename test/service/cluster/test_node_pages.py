@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
+from support.node_browser import NodeBrowser
 from support.until import eventually
 from support.users import PASSWORD
 
@@ -19,50 +18,6 @@ from bookshelf.cli.main import main
 from bookshelf.config import read
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.services import SERVICES
-
-FORM = "application/x-www-form-urlencoded"
-
-
-class Shown(NamedTuple):
-    """An answer: its status, where it leads, the cookie that it sets, its text without tags."""
-
-    status: int
-    location: str
-    cookie: str
-    text: str
-
-
-class NodeBrowser:
-    """Asks the admin API of a node as a browser without scripts does."""
-
-    def __init__(self, note: InstanceNote) -> None:
-        self._note = note
-        self.cookie = ""
-
-    async def send(self, method: str, target: str, body: str = "", language: str = "en") -> Shown:
-        return await asyncio.to_thread(self._send, method, target, body, language)
-
-    def _send(self, method: str, target: str, body: str, language: str) -> Shown:
-        connection = HTTPConnection(self._note.control_host, self._note.control_port, timeout=30)
-        headers = {"Accept-Language": language, "Cookie": self.cookie, "Content-Type": FORM}
-        connection.request(method, target, body.encode(), headers)
-        answer = connection.getresponse()
-        text = " ".join(re.sub(r"<[^>]*>", " ", answer.read().decode()).split())
-        connection.close()
-        return Shown(
-            answer.status, answer.headers.get("Location", ""), answer.headers.get("Set-Cookie", ""), text
-        )
-
-    async def sign_in(self, token: str) -> Shown:
-        return await self._enter("/console/token", {"secret": token})
-
-    async def sign_in_as(self, login: str, password: str) -> Shown:
-        return await self._enter("/console/sign-in", {"login": login, "password": password})
-
-    async def _enter(self, target: str, form: dict[str, str]) -> Shown:
-        answer = await self.send("POST", target, urlencode(form))
-        self.cookie = answer.cookie.partition(";")[0]
-        return answer
 
 
 class ShownNode(NamedTuple):
