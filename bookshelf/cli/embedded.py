@@ -10,28 +10,25 @@ from pathlib import Path
 
 import structlog
 
-from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.domain import join_domain, with_checks
-from bookshelf.cli.elections import open_locks
+from bookshelf.cli.infrastructure import OpenedPorts, assemble_infrastructure
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.cli.node_console import NodeConsole
 from bookshelf.cli.sessions import with_sessions
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.config import GatewaySettings, PhotoSettings, Settings, load
+from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server import PortTaken
 from bookshelf.log.sqlite.log import SqliteLog
-from bookshelf.media.hot_blobs import HotBlobs
-from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
-from bookshelf.runtime.clock import Clock, SystemClock, SystemIds
+from bookshelf.runtime.clock import Clock, SystemClock
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
 from bookshelf.runtime.infrastructure import (
     Infrastructure,
@@ -40,7 +37,6 @@ from bookshelf.runtime.infrastructure import (
     Listen,
     Listener,
     PortlessListeners,
-    sqlite_states,
 )
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
@@ -162,34 +158,25 @@ async def make_infrastructure(
     stack.push_async_callback(storage.close)
     transport = LocalTransport(HttpTransport())
     stack.push_async_callback(transport.close)
-    number = settings.partitions
-    pictures = PictureWorkers(load(PhotoSettings, os.environ).photos_workers)
-    stack.push_async_callback(pictures.close)
     clock = clock or SystemClock()
     # before the callers: the keyring and the secret file are created together
     secret = StartSecret(settings)
     seals = await open_embedded_seals(settings, secret, path, clock, stack)
-    discovery, ids = LocalDiscovery(), SystemIds(clock)
-    callers = open_callers(settings, secret, creates=True)
-    return Infrastructure(
+    opened = OpenedPorts(
         log=log,
-        discovery=discovery,
+        discovery=LocalDiscovery(),
         storage=storage,
         transport=transport,
         listen=InProcessListeners(transport, allowed_hosts(settings)).listen,
-        states=sqlite_states(
-            path / "state", number, settings.cached(number), settings.command_memory_h, stack
-        ),
-        clock=clock,
-        ids=ids,
         api=LateHandler(),
-        callers=callers,
-        blobs=HotBlobs(open_blobs(settings)),
-        pictures=pictures,
-        folder=path,
+        callers=open_callers(settings, secret, creates=True),
+        clock=clock,
         seals=seals,
-        locks=await open_locks(discovery, transport, callers, ids, stack, NODE, alone=True),
+        partitions=settings.partitions,
+        node=NODE,
+        alone=True,
     )
+    return await assemble_infrastructure(opened, settings, path, stack)
 
 
 def _or_free_port(listen: Listen) -> Listen:

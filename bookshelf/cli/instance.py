@@ -7,27 +7,24 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.domain import start_host, with_admissions, with_checks
-from bookshelf.cli.elections import open_locks
+from bookshelf.cli.infrastructure import OpenedPorts, assemble_infrastructure
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.cli.sessions import has_session_routes, with_sessions
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.services import CLUSTER_SERVICES
 from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.config import Network, PhotoSettings, Settings, WrongSetting, load, missing_extra
+from bookshelf.config import Network, Settings, WrongSetting, load, missing_extra
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
-from bookshelf.media.hot_blobs import HotBlobs
-from bookshelf.media.pool import PictureWorkers
-from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.clock import SystemClock
 from bookshelf.runtime.data_folder import DataFolder
-from bookshelf.runtime.infrastructure import Infrastructure, sqlite_states
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
@@ -141,31 +138,23 @@ async def make_infrastructure(
     stack.push_async_callback(transport.close)
     api = gateway_at(settings.site_api)
     stack.push_async_callback(api.close)
-    number = network.kafka.partitions
-    pictures = PictureWorkers(load(PhotoSettings, os.environ).photos_workers)
-    stack.push_async_callback(pictures.close)
     clock, secret = SystemClock(), StartSecret(settings)
     seals = await open_shared_seals(settings, secret, network, clock, stack)
-    ids, callers = SystemIds(clock), open_callers(settings, secret)
-    return Infrastructure(
+    opened = OpenedPorts(
         log=log,
         discovery=discovery,
         storage=storage,
         transport=transport,
         listen=SocketListeners(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
-        states=sqlite_states(
-            path / "state", number, settings.cached(number), settings.command_memory_h, stack
-        ),
-        clock=clock,
-        ids=ids,
         api=api,
-        callers=callers,
-        blobs=HotBlobs(open_blobs(settings)),
-        pictures=pictures,
-        folder=path,
+        callers=open_callers(settings, secret),
+        clock=clock,
         seals=seals,
-        locks=await open_locks(discovery, transport, callers, ids, stack, network.instance.id, alone=False),
+        partitions=network.kafka.partitions,
+        node=network.instance.id,
+        alone=False,
     )
+    return await assemble_infrastructure(opened, settings, path, stack)
 
 
 _GATEWAY = re.compile(r"https?://(\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?/?", re.ASCII)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from msgspec import convert
 from msgspec.structs import replace
 
 from bookshelf import __version__
@@ -138,25 +139,8 @@ def _in_domain(report: NodeReport, agent: NodeAgent) -> NodeReport:
         phase=phase,
         services=[_in_domain_too(one, agent) for one in report.services],
         items=_items(domain),
-        votes=[
-            ReportedVote(
-                rollout=vote.rollout,
-                phase=vote.phase,
-                accepted=vote.accepted,
-                took_ms=vote.took_ms,
-                reason=vote.reason,
-            )
-            for vote in machine.votes
-        ],
-        members=[
-            ReportedMember(
-                node=member.node,
-                version=member.version,
-                services=member.services,
-                runs_groups=member.runs_groups,
-            )
-            for member in domain.members
-        ],
+        votes=convert(list(machine.votes), list[ReportedVote], from_attributes=True),
+        members=convert(domain.members, list[ReportedMember], from_attributes=True),
     )
 
 
