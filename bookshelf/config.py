@@ -158,7 +158,7 @@ class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The bookshop. `shop_currency` is that of its first product; a later change concerns nothing."""
+    """The bookshop. `shop_currency` is that of its first product; after that it is not changed."""
 
     shop_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)] = "Bookshelf"
     shop_address: Annotated[str, Meta(max_length=500, pattern=_LINE)] = ""

@@ -50,6 +50,16 @@ class ProductAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     available: Annotated[int | None, Meta(description="for managers: units that an order can have")] = None
 
 
+class CurrencyAnswer(msgspec.Struct, frozen=True):
+    """The currency of all prices."""
+
+    currency: Annotated[str, Meta(description="a code of ISO 4217", examples=["EUR"])]
+
+
+class CurrencyQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The currency of the shop."""
+
+
 class ProductEventAnswer(msgspec.Struct, frozen=True):
     """An entry of the history of a product and its stock; `data` is that of the event."""
 
@@ -244,6 +254,29 @@ def one_category(db: Any, asked: CategoryQuery) -> Answer:  # noqa: ANN401 (as a
         raise NotFound("there is no such category")
     # that of the category, for If-Match: a product that comes or goes does not change it
     return Answer(CategoryAnswer(row.id, row.name, row.sold), version=f"{row.version}.{row.sold}")
+
+
+def first_currency(db: Any) -> str | None:  # noqa: ANN401 (as above)
+    """Return the currency of the products; None before the first of them."""
+    currency: str | None = db.scalar(select(products.c.currency).limit(1))
+    return currency
+
+
+def currency_route(currency: str) -> QueryRoute:
+    """Return the route of the currency of a shop, which is this one before its first product."""
+
+    def shop_currency(db: Any, _asked: CurrencyQuery) -> Answer:  # noqa: ANN401 (as above)
+        return Answer(CurrencyAnswer(first_currency(db) or currency))
+
+    return QueryRoute(
+        path="/shop/currency",
+        summary="The currency of the shop's prices",
+        view=VIEW,
+        query=shop_currency,
+        params=CurrencyQuery,
+        returns=CurrencyAnswer,
+        requires=None,
+    )
 
 
 CATALOGUE_ROUTES = (

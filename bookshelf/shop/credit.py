@@ -40,11 +40,16 @@ class GrantCredit(Command, frozen=True, kw_only=True):
 
 
 class SetCredit(Command, frozen=True, kw_only=True):
-    """Set the credit, what is reserved among it."""
+    """Set the credit, what is reserved among it.
+
+    A credit that was opened in another currency than the amount is in that of the amount from then on, if
+    no order has used it; `foreign`: not so, because the amount is not in the currency of the shop.
+    """
 
     TYPE: ClassVar[str] = "shop.set-credit.v1"
     amount: Money
     why: str = ""
+    foreign: bool = False
 
 
 class ReserveCredit(Command, frozen=True, kw_only=True):
@@ -81,7 +86,8 @@ class ReturnCredit(Command, frozen=True, kw_only=True):
 class Credit(State, frozen=True):
     """The balance in minor units, and what is reserved of it for each order; `held` is the sum of that.
 
-    `currency` is empty before it is opened. `given`: the customer has had the starting credit.
+    `currency` is empty before it is opened. `given`: the customer has had the starting credit. `used`: an
+    amount was reserved of it for an order, at any time.
     """
 
     currency: str = ""
@@ -89,6 +95,7 @@ class Credit(State, frozen=True):
     given: bool = False
     held: int = 0
     holds: dict[str, int] = msgspec.field(default_factory=dict)
+    used: bool = False
 
     @property
     def available(self) -> int:
@@ -140,12 +147,21 @@ def _set(state: Credit, command: SetCredit) -> list[Event]:
     if not state.currency:
         raise NotFound("this customer has no credit yet; grant one")
     if amount.currency != state.currency:
-        raise Invalid(f"is in {state.currency}, as this credit", field="amount.currency")
+        return _set_anew(state, command)
     if amount.amount < state.held:
         raise Conflict(f"{state.held} minor units are reserved for orders; set at least as many")
     if amount.amount == state.balance:
         return []
     return [CreditSet(amount=amount, former=state.balance, why=command.why)]
+
+
+def _set_anew(state: Credit, command: SetCredit) -> list[Event]:
+    """Set a credit in another currency: the currency of the shop was changed after the credit was opened."""
+    if command.foreign:
+        raise Invalid(f"is in {state.currency}, as this credit", field="amount.currency")
+    if state.used:  # what an order has taken may come back, in the currency of the order
+        raise Conflict(f"orders have used this credit: it stays in {state.currency}")
+    return [CreditSet(amount=command.amount, former=state.balance, why=command.why)]
 
 
 def _reserved(state: Credit, command: ReserveCredit) -> list[Event]:
@@ -155,7 +171,9 @@ def _reserved(state: Credit, command: ReserveCredit) -> list[Event]:
     if not state.currency and command.opening is not None:
         opened = CreditOpened(amount=command.opening)
         return [opened, *_reserved(evolve(state, opened), command)]
-    reason = "insufficient-credit" if state.currency == amount.currency else "unknown-customer"
+    reason = "insufficient-credit" if state.currency == amount.currency else "other-currency"
+    if not state.currency:
+        reason = "unknown-customer"
     if state.currency != amount.currency or amount.amount > state.available:
         needed = amount.amount
         return [CreditRefused(order=order, reason=reason, needed=needed, available=state.available)]
@@ -167,9 +185,8 @@ def evolve(state: Credit, event: Event) -> Credit:  # noqa: PLR0911 (one for eac
     replace = msgspec.structs.replace
     match event:
         case CreditReserved(order=order, amount=amount):
-            return replace(
-                state, held=state.held + amount.amount, holds={**state.holds, order: amount.amount}
-            )
+            holds = {**state.holds, order: amount.amount}
+            return replace(state, held=state.held + amount.amount, holds=holds, used=True)
         case CreditReleased(order=order):
             return _without(state, order)
         case CreditTaken(order=order, amount=amount):
@@ -182,7 +199,7 @@ def evolve(state: Credit, event: Event) -> Credit:  # noqa: PLR0911 (one for eac
         case CreditGranted(amount=amount) | CreditReturned(amount=amount):
             return replace(state, balance=state.balance + amount.amount)
         case CreditSet(amount=amount):
-            return replace(state, balance=amount.amount)
+            return replace(state, currency=amount.currency, balance=amount.amount)
     return state
 
 

@@ -39,6 +39,7 @@ entries = Table(
     Column("id", TEXT, nullable=False),
     Column("type", TEXT, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("currency", TEXT, nullable=False),
     Column("order", TEXT, nullable=False),
     Column("actor", TEXT, nullable=False),
     Column("why", TEXT, nullable=False),
@@ -66,6 +67,7 @@ _MOVE = (
         version=bindparam("offset"),
     )
 )
+_CONVERT = update(balances).where(balances.c.id == _row).values(currency=bindparam("code"))
 _TOUCH = update(balances).where(balances.c.id == _row).values(version=bindparam("offset"))
 _ENTER = insert(entries)
 #: How often the amount of an event is added to the balance, and to what is reserved of it.
@@ -83,10 +85,13 @@ _MOVES: Mapping[type[Event], tuple[int, int]] = {
 def _moved(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one of them)
     """Move the amounts of a credit, and keep the change."""
     amount = event.amount.amount - (event.former if isinstance(event, events.CreditSet) else 0)
+    code = event.amount.currency
     balance, held = _MOVES[type(event)]
     offset = {"row": recorded.subject, "offset": recorded.offset}
     if isinstance(event, events.CreditOpened):
-        yield _OPEN, {**offset, "code": event.amount.currency, "none": 0}
+        yield _OPEN, {**offset, "code": code, "none": 0}
+    if isinstance(event, events.CreditSet):  # perhaps of a credit that was in another currency
+        yield _CONVERT, {"row": recorded.subject, "code": code}
     yield _MOVE, {**offset, "more": balance * amount, "more_held": held * amount}
     yield (
         _ENTER,
@@ -96,6 +101,7 @@ def _moved(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 
             "id": recorded.id,
             "type": recorded.type,
             "amount": (balance or held) * amount,
+            "currency": code,
             "order": getattr(event, "order", ""),
             "actor": recorded.actor,
             "why": getattr(event, "why", ""),
@@ -113,7 +119,9 @@ HANDLERS: Mapping[type[Any], Handler] = {
     **dict.fromkeys(CREDIT_EVENTS, _moved),
     events.CreditRefused: _refused,
 }
-VIEW = View(name="customers", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)
+VIEW = View(
+    name="customers", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, version=2, keyed=True
+)
 
 
 CustomerId = Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
@@ -130,7 +138,10 @@ class CreditAnswer(msgspec.Struct, frozen=True):
 
 
 class EntryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change of a credit: `amount` is what was added to the balance, reserved, or taken (below 0)."""
+    """A change of a credit: `amount` is what was added to the balance, reserved, or taken (below 0).
+
+    Of a credit that was set in another currency than before, it is the difference of the two numbers.
+    """
 
     type: Annotated[str, Meta(examples=["shop.credit-granted.v1"])]
     amount: Annotated[int, Meta(description="in minor units")]
@@ -138,6 +149,7 @@ class EntryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     actor: str
     order: str = ""
     why: str = ""
+    currency: str = ""
 
 
 class CreditQuery(Owned, forbid_unknown_fields=True):
@@ -190,7 +202,9 @@ def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  
         order="-record",
         sort=Sort((entries.c.record,), (int,)),
         limit=limit,
-        render=lambda row: EntryAnswer(row.type, row.amount, row.time, row.actor, row.order, row.why),
+        render=lambda row: EntryAnswer(
+            row.type, row.amount, row.time, row.actor, row.order, row.why, row.currency
+        ),
         after=after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, query))

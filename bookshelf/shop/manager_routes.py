@@ -74,6 +74,11 @@ def _grant(body: Grant, customer: str, currency: str) -> GrantCredit:
     return GrantCredit(amount=body.amount.money, why=body.why, opening=Money(begins, currency))
 
 
+def _set(body: NewCredit, currency: str) -> SetCredit:
+    amount = body.amount.money
+    return SetCredit(amount=amount, why=body.why, foreign=amount.currency != currency)
+
+
 _CAPTURE = CommandRoute(
     method="POST",
     path="/shop/orders/{id}/capture",
@@ -179,7 +184,7 @@ def credit_commands(currency: str, local_reader: str = LOCAL_READER) -> tuple[Co
             aggregate=CREDIT,
             body=NewCredit,
             subject=customer,
-            command=lambda body, _context: SetCredit(amount=body.amount.money, why=body.why),
+            command=lambda body, _context: _set(body, currency),
             answer=shown,
             returns=CreditAnswer,
             status=200,

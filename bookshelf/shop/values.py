@@ -71,7 +71,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `code` is out-of-stock (product, wanted, available), price-changed (product, agreed, now),
     unknown-product or no-longer-sold (product), insufficient-credit (needed, available), unknown-customer,
-    card-declined (decline), total-too-large, held-back (maybe product), timeout, customer, or manager.
+    other-currency, card-declined (decline), total-too-large, held-back (maybe product), timeout, customer,
+    or manager.
     """
 
     code: str
@@ -88,6 +89,7 @@ _DETAILS = {
     "unknown-product": "there is no such product",
     "no-longer-sold": "this product is no longer sold",
     "unknown-customer": "this customer has no credit",
+    "other-currency": "the credit of this customer is in another currency; a manager can set it anew",
     "card-declined": "the card was declined: {decline}",
     "total-too-large": "the total is too large for one order",
     "held-back": "a record of the shop cannot be read; an operator has to resolve that",

@@ -133,7 +133,7 @@ def _reasons(ledger: Ledger, key: str, order: OrderCount) -> Iterator[tuple[int,
             given = None if refused is None else (refused.reason, refused.available)
             if given is None or given[0] != reason.code or reason.available not in {None, given[1]}:
                 yield 7, f"its reason is {reason.code} of {reason.product}, and the answer was {given}"
-        elif reason.code in {"insufficient-credit", "unknown-customer"}:
+        elif reason.code in {"insufficient-credit", "other-currency", "unknown-customer"}:
             credit = ledger.credits.get(order.terms.customer)
             answer = None if credit is None else credit.refused.get(key)
             if answer is None or answer.reason != reason.code or reason.needed not in {None, answer.needed}:
@@ -143,11 +143,11 @@ def _reasons(ledger: Ledger, key: str, order: OrderCount) -> Iterator[tuple[int,
 def _check_foreign(ledger: Ledger) -> None:
     """Check law 7: a credit refuses what it could pay only if the order is in another currency.
 
-    The shop takes such orders no longer; older logs have some.
+    That is so if the currency of a shop without products was changed after its first customers came.
     """
     for key, (currency, where) in ledger.foreign.items():
         if ledger.orders.get(key, OrderCount(currency=currency)).currency == currency:
-            ledger.fail(7, where, f"unknown-customer is not true: {key} is in {currency}, as this credit")
+            ledger.fail(7, where, f"another currency is not true: {key} is in {currency}, as this credit")
 
 
 def _check_holds(ledger: Ledger, moment: Moment) -> None:

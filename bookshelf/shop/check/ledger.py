@@ -196,14 +196,16 @@ class Ledger:
                 if former != credit.balance:
                     self.fail(2, where, f"the balance was {credit.balance}, not {former}")
                 credit.given += amount.amount - credit.balance
-                credit.balance = amount.amount
+                credit.balance, credit.currency = amount.amount, amount.currency
             case shop.CreditReserved(order=order, amount=amount):
                 self._hold(2, credit, order, amount.amount, where)
             case shop.CreditRefused():
                 credit.refused[event.order] = event
                 available = credit.balance - credit.held
                 lacks = event.needed > available if credit.currency else not event.available
-                if event.reason == "unknown-customer" and credit.currency and not lacks:
+                # up to 1.0 the reason of another currency was unknown-customer, too
+                other = event.reason == "other-currency" or (event.reason == "unknown-customer" and not lacks)
+                if other and credit.currency:
                     # true only of an order in another currency, which laws.py looks up
                     self.foreign[event.order] = (credit.currency, where)
                     lacks = True

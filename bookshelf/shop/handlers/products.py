@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from sqlalchemy import select
 
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Invalid
@@ -17,7 +16,8 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
 from bookshelf.runtime.api.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.runtime.decoding import Decoder
-from bookshelf.shop.catalogue import VIEW, products
+from bookshelf.shop.catalogue import VIEW
+from bookshelf.shop.catalogue_queries import first_currency
 from bookshelf.shop.handlers.categories import (
     CHANGES,
     NAMED,
@@ -147,15 +147,10 @@ class ProductHandlers:
         if isinstance(body.attributes, dict):
             _check_attributes(body.attributes)
         if isinstance(body.price, Price):
-            first = await ports.query(VIEW, _first_currency, after)
+            first = await ports.query(VIEW, first_currency, after)
             currency = first or self.currency
             if body.price.currency != currency:
                 raise Invalid(f"is in {currency}, as all prices of this shop", field="price.currency")
-
-
-def _first_currency(db: Any) -> str | None:  # noqa: ANN401 (the storage's connection)
-    currency: str | None = db.scalar(select(products.c.currency).limit(1))
-    return currency
 
 
 def _product_answer(status: int, result: CommandResult, headers: Mapping[str, str] | None = None) -> Response:

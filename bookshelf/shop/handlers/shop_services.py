@@ -7,7 +7,7 @@ from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
 from bookshelf.shop.cards import FindProvider
 from bookshelf.shop.carts import CART_QUERIES
-from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
+from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES, currency_route
 from bookshelf.shop.customers import customer_routes
 from bookshelf.shop.handlers.card_tokens import card_routes
 from bookshelf.shop.handlers.cart_lines import CART_COMMANDS
@@ -39,7 +39,8 @@ def with_shop(
     runs = shop_parts(seller, currency, provider, local_reader)[service.name]
     match service.name:
         case "products":
-            return _made(service, runs, (*CATALOGUE_ROUTES, *STOCK_COMMANDS, *product_routes(currency)))
+            catalogue: tuple[Route, ...] = (*CATALOGUE_ROUTES, currency_route(currency))
+            return _made(service, runs, (*catalogue, *STOCK_COMMANDS, *product_routes(currency)))
         case "customers":
             named = (currency, local_reader)
             return _made(service, runs, (*customer_routes(*named), *credit_commands(*named)))

@@ -1,11 +1,15 @@
 """A shop whose local reader is another account, or whose currency was set to another one."""
 
+from support.pages import Pages, ShelfApi
 from support.shop import Shop
 
 from bookshelf.cqrs.handler import Caller
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.api.identity import SignedCallers, signed_in
+from bookshelf.shop.credit import CREDIT, OpenCredit
 from bookshelf.shop.invoice import INVOICE
+from bookshelf.shop.money import Money
+from bookshelf.shop.pages.managing.site import SITE
 from bookshelf.shop.welcome import LOCAL_READER
 
 OWNER = "owner-7"
@@ -90,3 +94,51 @@ async def test_a_shop_in_another_currency_than_its_prices_finishes_its_orders_an
         for service, targets in queries.items():
             for target in targets:
                 assert (await shop.get(service, target)).status == 200, target
+
+
+async def test_a_credit_of_a_former_currency_is_set_anew_by_the_page_of_the_customer() -> None:
+    log = MemoryLog(2)
+    async with Shop(log) as shop:
+        await shop.ask(CREDIT, LOCAL_READER, OpenCredit(amount=Money(10_000, "EUR")))
+    async with Shop(log, currency="USD") as shop:
+        pages = Pages(SITE, ShelfApi(shop.services))
+        # the first product is in the currency of the settings
+        assert "Price in USD" in (await pages.get("/manage/products/add")).words
+        typed = {"_key": "b", "name": "Emma", "price": "15.00", "vat": "7", "units": "3", "category": ""}
+        await pages.submit("/manage/products/add", typed)
+        await shop.caught_up()
+        [emma] = (await shop.get("products", "/shop/products")).json
+        assert emma["price"] == {"amount": 1500, "currency": "USD"}
+        body = {"lines": [{"product": emma["id"], "quantity": 1}], "pay": "credit"}
+        refused = await shop.send("orders", "POST", "/shop/orders", body, Idempotency_Key="k-1")
+        ended = await shop.ended(refused.json["id"], "CANCELED")
+        assert [reason.code for reason in ended.reasons] == ["other-currency"]
+        await shop.caught_up()
+        customer = f"/manage/customers/{LOCAL_READER}"
+        shown = await pages.get(customer)
+        assert "This credit is in EUR, and the prices are in USD" in shown.words
+        assert "Grant it" not in shown.words
+        version = shown.value("_version").replace("&#34;", '"').replace("&quot;", '"')
+        await pages.submit(customer, {"_version": version, "amount": "50.00", "why": "", "way": "set"})
+        await shop.caught_up()
+        credit = (await shop.get("customers", "/shop/customers/me/credit")).json
+        assert credit["available"] == {"amount": 5000, "currency": "USD"}
+        again = await shop.send("orders", "POST", "/shop/orders", body, Idempotency_Key="k-2")
+        await shop.ended(again.json["id"], "FINALIZED")
+        await shop.caught_up()
+        assert "This credit is in" not in (await pages.get(customer)).words
+        entries = (await shop.get("customers", "/shop/customers/me/entries")).json
+        assert [one["currency"] for one in entries] == ["USD", "USD", "USD", "EUR"]
+
+
+async def test_a_credit_is_set_in_no_currency_that_the_shop_has_not() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.ask(CREDIT, LOCAL_READER, OpenCredit(amount=Money(10_000, "EUR")))
+        await shop.caught_up()
+        target = "/shop/customers/a-reader/credit"
+        tag = (await shop.get("customers", target)).headers["ETag"]
+        body = {"amount": {"amount": 1, "currency": "USD"}}
+        refused = await shop.send("customers", "PUT", target, body, If_Match=tag)
+        assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/amount/currency")
+        assert (await shop.get("products", "/shop/currency")).json == {"currency": "EUR"}

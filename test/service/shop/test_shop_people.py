@@ -47,6 +47,7 @@ WALK: dict[tuple[str, str], Visit] = {
     ("POST", "/shop/products/{id}/units"): Visit(MANAGERS, {"add": 1}),
     ("PUT", "/shop/products/{id}/units"): Visit(MANAGERS, {"units": 9}),
     ("DELETE", "/shop/products/{id}"): Visit(MANAGERS),
+    ("GET", "/shop/currency"): Visit(ANYONE),
     ("GET", "/shop/categories"): Visit(ANYONE),
     ("GET", "/shop/categories/{id}"): Visit(ANYONE),
     ("POST", "/shop/categories"): Visit(MANAGERS, {"name": "Novels"}),

@@ -1,6 +1,7 @@
 """The check of the laws: what the simulation leaves holds, and each planted violation is found."""
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -178,9 +179,10 @@ def test_a_reason_that_no_part_has_given_is_found(history: Records) -> None:
 
 
 def test_a_credit_refuses_what_it_could_pay_in_another_currency_only(history: Records) -> None:
-    refused = shop.CreditRefused(order="o-9", reason="unknown-customer", needed=1, available=7000)
     terms, at = Terms(customer="a-1"), OpenShop().shop.now
-    for currency, laws in ("USD", {6}), ("EUR", {6, 7}):  # it stays open
+    cases = product(("other-currency", "unknown-customer"), (("USD", {6}), ("EUR", {6, 7})))
+    for reason, (currency, laws) in cases:  # it stays open
+        refused = shop.CreditRefused(order="o-9", reason=reason, needed=1, available=7000)
         total = Money(1, currency)
         placed = OrderPlaced(terms=terms, lines=LINES, total=total, at=at)
         assert broken(checked(forged(forged(history, "o-9", placed), "a-1", refused))) == laws

@@ -49,8 +49,22 @@ def test_a_credit_is_set_but_not_below_what_is_reserved() -> None:
     )
     given(CREDIT, OPENED).when(SetCredit(amount=eur(10_000))).then()
     given(CREDIT, OPENED, RESERVED).when(SetCredit(amount=eur(3999))).refused(Conflict, match="4000")
-    given(CREDIT, OPENED).when(SetCredit(amount=Money(1, "USD"))).refused(Invalid, field="amount.currency")
     given(CREDIT).when(SetCredit(amount=eur(1))).refused(NotFound)
+
+
+def test_a_credit_that_no_order_has_used_is_set_in_the_currency_of_the_shop() -> None:
+    dollars = Money(5000, "USD")
+    anew = events.CreditSet(amount=dollars, former=10_000)
+    given(CREDIT, OPENED).when(SetCredit(amount=dollars)).then(anew)
+    assert CREDIT.fold([OPENED, anew]).currency == "USD"
+    reserve = ReserveCredit(order="o-1", amount=dollars)
+    refused = events.CreditRefused(order="o-1", reason="other-currency", needed=5000, available=10_000)
+    given(CREDIT, OPENED).when(reserve).then(refused)
+    given(CREDIT, OPENED, anew).when(reserve).then(events.CreditReserved(order="o-1", amount=dollars))
+    elsewhere = SetCredit(amount=dollars, foreign=True)
+    given(CREDIT, OPENED).when(elsewhere).refused(Invalid, field="amount.currency")
+    released = events.CreditReleased(order="o-1", amount=eur(4000))
+    given(CREDIT, OPENED, RESERVED, released).when(SetCredit(amount=dollars)).refused(Conflict, match="EUR")
 
 
 def test_an_amount_is_reserved_if_it_is_available() -> None:

@@ -21,7 +21,7 @@ def made() -> tuple[Pages, ScriptedApi]:
 
 async def test_a_product_is_added_with_its_amount_and_its_attributes() -> None:
     pages, api = made()
-    api.answer("GET", "/shop/products", 200, [PRODUCT])
+    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
     api.answer("POST", "/shop/products", 201, {"id": "p-2"})
     refused = await pages.post("/manage/products/add", {**EMMA, "price": "cheap"})
     assert refused.status == 422
@@ -39,7 +39,7 @@ async def test_a_product_is_added_with_its_amount_and_its_attributes() -> None:
 
 async def test_a_number_is_one_by_its_name_and_an_isbn_keeps_its_zero() -> None:
     pages, api = made()
-    api.answer("GET", "/shop/products", 200, [PRODUCT])
+    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
     api.answer("POST", "/shop/products", 201, {"id": "p-2"})
     lines = ["isbn: 0140449131", "pages: 474", "published: 0474", "series: 7"]
     await pages.post("/manage/products/add", {**EMMA, "attributes": "\n".join(lines)})
@@ -49,6 +49,7 @@ async def test_a_number_is_one_by_its_name_and_an_isbn_keeps_its_zero() -> None:
 
 async def test_an_empty_vat_is_refused_and_the_form_begins_with_that_of_books() -> None:
     pages, api = made()
+    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
     assert (await pages.get("/manage/products/add")).value("vat") == "7"
     refused = await pages.post("/manage/products/add", {**EMMA, "vat": ""})
     assert refused.status == 422
@@ -118,7 +119,8 @@ async def test_orders_to_be_shipped_are_a_number_without_a_list_that_has_others(
 
 async def test_a_picture_goes_to_the_files_as_it_is() -> None:
     pages, api = made()
-    api.answer("GET", "/shop/products", 200, [PRODUCT])
+    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
+    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
     api.answer("POST", "/shop/products", 201, {"id": "p-2"})
     api.answer("POST", "/files", 201, {"id": "f-1"})
     files = {"picture": ("cover.png", b"\x89PNG")}

@@ -37,6 +37,12 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
+class ShopCurrency(msgspec.Struct, frozen=True):
+    """The currency of the shop's prices."""
+
+    currency: str
+
+
 class CreditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a credit; the amount is in minor units."""
 
@@ -46,6 +52,7 @@ class CreditEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     order: str = ""
     why: str = ""
+    currency: str = ""
 
 
 class WrittenInvoice(msgspec.Struct, frozen=True, kw_only=True):

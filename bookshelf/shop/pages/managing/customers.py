@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.managing.answers import CreditEntry
+from bookshelf.shop.pages.managing.answers import CreditEntry, ShopCurrency
 from bookshelf.shop.pages.managing.form_parts import (
     ROOT,
     Note,
@@ -84,12 +84,16 @@ class GrantForm(Form):
 
 
 class CustomerModel(Model):
-    """A customer: credit, its changes with their texts, orders; parts that cannot be read are None."""
+    """A customer: credit, its changes with their texts, orders; parts that cannot be read are None.
+
+    `anew`: the currency of the shop, if the credit was opened in another one.
+    """
 
     customer: ListedCustomer
     entries: tuple[tuple[str, CreditEntry], ...] | None
     orders: tuple[ManagedOrder, ...] | None
     states: Mapping[str, str]
+    anew: str = ""
 
 
 async def show_customers(request: PageRequest) -> Page:
@@ -144,7 +148,15 @@ async def show_customer(request: PageRequest) -> Page:
         None if orders is None else orders.body,
         found.version,
         await names_of(request, (customer,)),
+        await _anew(request, found.body),
     )
+
+
+async def _anew(request: PageRequest, credit: ShopCredit) -> str:
+    """Return the currency of the shop; empty if it is that of a credit, or cannot be read just now."""
+    found = await request.api.try_get("/shop/currency", kind=ShopCurrency)
+    currency = "" if found is None else found.body.currency
+    return "" if currency == credit.balance.currency else currency
 
 
 def _page(
@@ -153,6 +165,7 @@ def _page(
     orders: Sequence[ShopOrder] | None,
     version: str | None = '"1"',
     names: Mapping[str, str] | None = None,
+    anew: str = "",
 ) -> Page:
     named = names or {}
     name = named.get(credit.customer, credit.customer)
@@ -164,6 +177,7 @@ def _page(
         entries=texts,
         orders=None if orders is None else tuple(to_row(one, named) for one in orders),
         states=STATES,
+        anew=anew,
     )
     return Page("customer.html", model, title=name, form=GrantForm(amount=""), version=version)
 
@@ -171,7 +185,8 @@ def _page(
 async def change_credit(request: PageRequest, form: GrantForm) -> Redirect:
     """Grant credit, or set it if nothing came between. Raises `ApiProblem`, `FormRefused`."""
     credit: ShopCredit = (await request.api.get(f"{_path(request)}/credit", kind=ShopCredit)).body
-    amount = typed_amount(request, "amount", form.amount, credit.balance.currency)
+    anew = await _anew(request, credit) if form.way == "set" else ""
+    amount = typed_amount(request, "amount", form.amount, anew or credit.balance.currency)
     body = {"amount": amount, **({"why": form.why} if form.why else {})}
     address = f"{CUSTOMERS}/{segment(request.path['id'])}"
     if form.way == "set":
@@ -224,6 +239,7 @@ def _customer_examples() -> Mapping[str, Page]:
         "empty": _page(credit, (), (), names=names),
         "long": _page(_credit("a-3", 10**12, 10**11), entries * 5, (endless_order(), *orders), names=long),
         "failed": _page(credit, None, None),
+        "other currency": _page(_credit("a-2", 10_000), entries[2:3], (), names=names, anew="USD"),
     }
 
 

@@ -7,8 +7,7 @@ from msgspec import Meta
 
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.shop.money import Money, read_amount
-from bookshelf.shop.pages.managing.answers import ListedPerson
-from bookshelf.shop.pages.shared.models import ShopProduct
+from bookshelf.shop.pages.managing.answers import ListedPerson, ShopCurrency
 from bookshelf.site.api_adapters import FieldFault, target
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import _
@@ -17,7 +16,6 @@ from bookshelf.site.page_request import PageRequest
 ROOT = "/manage"
 Note = Annotated[str, Meta(max_length=200)]
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
-_CURRENCY = "EUR"
 _PAGE_OF_IDS = 100
 
 
@@ -27,9 +25,9 @@ def locale_of(request: PageRequest) -> str:
 
 
 async def currency_of(request: PageRequest) -> str:
-    """Return the currency of the shop: that of its products, EUR while it has none."""
-    found = await request.api.try_get("/shop/products?limit=1", kind=list[ShopProduct])
-    return found.body[0].price.currency if found is not None and found.body else _CURRENCY
+    """Return the currency of the shop: that of its products, or by its settings while it has none."""
+    found: ShopCurrency = (await request.api.get("/shop/currency", kind=ShopCurrency)).body
+    return found.currency
 
 
 def typed_amount(request: PageRequest, field: str, text: str, currency: str) -> Money:

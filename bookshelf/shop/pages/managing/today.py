@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     "no-longer-sold": _("No longer sold"),
     "insufficient-credit": _("Credit is not enough"),
     "unknown-customer": _("No credit yet"),
+    "other-currency": _("Credit in another currency"),
     "card-declined": _("Card declined"),
     "total-too-large": _("Total too large"),
     "held-back": _("Held back"),
