@@ -193,7 +193,7 @@ class HandlerPorts(Protocol):
         """Return what `function(connection)` returns, once the view has these positions.
 
         With `to_end` it has all that is in the log by then. With a `key`, what was returned for it is
-        returned again while the rows stay the same: it must be a value that nobody changes. Raises
+        returned again while the rows stay the same: it must be a value that is not changed. Raises
         `NotCaughtUp`, `LogFault`, `StorageFault`, or what the function raises.
         """
 
