@@ -37,7 +37,11 @@ _ROLLOUTS = "/bookshelf/cluster/rollouts"
 
 @click.group()
 @click.option("--node", default="", metavar="URL", help="A gateway, or the admin API of a node.")
-@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Send the token in this file: that in running.json of the node, or one of an issuer.",
+)
 @click.option("--user", metavar="NAME", help="Sign in by handle or e-mail address, with a password.")
 @password_file_option
 @click.option("--ca", type=click.Path(path_type=Path, exists=True), help="The certificate of the authority.")
@@ -82,7 +86,13 @@ def _carry_out(target: Target, work: Callable[[Administration], Coroutine[Any, A
 
 def _changing(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of commands that change something."""
-    barrier = click.option("--barrier", type=click.Choice(["commit", "prepare"]), default="commit")
+    barrier = click.option(
+        "--barrier",
+        type=click.Choice(["commit", "prepare"]),
+        default="commit",
+        show_default=True,
+        help="When services stop to admit requests: after the commit, or as soon as all nodes are ready.",
+    )
     commit = click.option("--commit", "commits", is_flag=True, help="Commit once all nodes are ready.")
     rollout = click.option("--rollout", metavar="ID", help="Extend this open rollout of someone else.")
     return barrier(commit(rollout(click.pass_obj(command))))
@@ -114,7 +124,11 @@ def _print(target: Target, state: Mapping[str, Any]) -> None:
         click.echo(f"Nothing changes; the domain is at revision {state['revision']}.")
     elif state["state"] == "prepared":
         number, nodes = state.get("changes", 0), len(state.get("nodes", ()))
-        click.echo(f"Rollout {state['rollout']}: {number} changes are ready on {nodes} nodes; commit them.")
+        changes = "one change is" if number == 1 else f"{number} changes are"
+        where = "one node" if nodes == 1 else f"{nodes} nodes"
+        click.echo(
+            f"Rollout {state['rollout']}: {changes} ready on {where}; commit with `bookshelf admin commit`."
+        )
     else:
         click.echo(f"Rollout {state['rollout']}: {state['state']}; revision {state['revision']}.")
     if state["state"] not in {"unchanged", "prepared", "committed", "aborted", "rolled-back"}:
@@ -203,7 +217,7 @@ def apply_policy(target: Target, service: str, file: Path, **options: object) ->
 
 
 @admin.command()
-@click.option("--rollout", metavar="ID", help="This one; else the open one.")
+@click.option("--rollout", metavar="ID", help="That with this id; else the open one.")
 @click.pass_obj
 def commit(target: Target, rollout: str | None) -> None:
     """Commit the open rollout: all nodes get it, or none."""
@@ -225,7 +239,7 @@ def _open_one(state: Mapping[str, Any]) -> str:
 
 
 @admin.command()
-@click.option("--rollout", metavar="ID", help="This one; else the open one.")
+@click.option("--rollout", metavar="ID", help="That with this id; else the open one.")
 @click.pass_obj
 def rollback(target: Target, rollout: str | None) -> None:
     """End the open rollout without its changes."""

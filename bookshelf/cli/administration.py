@@ -23,7 +23,7 @@ from bookshelf.runtime.data_folder import running
 ANSWER_S = 140.0
 #: The command was carried out; it has to be corrected; the rollout has ended otherwise; it has not ended yet.
 DONE, CORRECT, FAILED, OPEN = 0, 2, 3, 4
-_OK, _ACCEPTED, _CONFLICT, _REFUSED, _DEFECT = 200, 202, 409, 400, 500
+_OK, _ACCEPTED, _FORBIDDEN, _CONFLICT, _REFUSED, _DEFECT = 200, 202, 403, 409, 400, 500
 _MOST = 16 << 20
 
 
@@ -75,6 +75,8 @@ def expect(status: int, body: Any) -> Any:  # noqa: ANN401 (JSON)
     if status < _REFUSED:
         return body
     detail = body.get("detail", "") if isinstance(body, dict) else ""
+    if status == _FORBIDDEN and not detail:
+        detail = "the node does not accept this token; its own is in running.json in its data folder"
     if status == _CONFLICT and isinstance(body, dict) and body.get("state") in {"aborted", "rolled-back"}:
         raise ended(FAILED, detail)
     raise ended(OPEN if status >= _DEFECT else CORRECT, f"{status}: {detail}")

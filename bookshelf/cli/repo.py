@@ -164,6 +164,8 @@ def list_(repository: str | None) -> None:
             index = await read_index(opened)
         finally:
             await opened.close()
+        if not index.package and not index.file:
+            click.echo("the repository is empty; `bookshelf repo add` adds packages and files")
         for package in index.package:
             click.echo(f"{package.group}  {package.name} {package.version}  {package.digest}")
         for path, digest in sorted(index.file.items()):

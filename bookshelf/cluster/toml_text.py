@@ -150,11 +150,24 @@ def field_problems(
     return found
 
 
+#: Types as msgspec names them, and in the words of TOML.
+_TYPES = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_TYPE = re.compile(rf"\b({'|'.join(_TYPES)})\b")
+
+
 def plain_fault(message: str, kind: Any = None) -> str:  # noqa: ANN401 (a type, as msgspec takes it)
     """Return what is wrong with a value, as msgspec has it, with the values that its type allows."""
     if message.startswith("Invalid enum value") or "matching regex" in message:
         message = _allowed(kind) or message
-    return message.partition(" - at `$")[0].replace("Expected", "must be").replace("`", "")
+    text = message.partition(" - at `$")[0].replace("Expected", "must be").replace("`", "")
+    return _TYPE.sub(lambda found: _TYPES[found[0]], text.replace(" | null", ""))
 
 
 def _allowed(kind: Any) -> str:  # noqa: ANN401 (a type, as msgspec takes it)

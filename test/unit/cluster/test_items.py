@@ -44,11 +44,11 @@ def test_reloadable_settings_are_accepted_and_read() -> None:
         ),
         (
             '# limits\ngateway_requests = "many"\n',
-            ItemProblem("config.toml", "must be int, got str", "gateway_requests", 2, 1),
+            ItemProblem("config.toml", "must be an integer, got a text", "gateway_requests", 2, 1),
         ),
         (
             "gateway_requests = 0\n",
-            ItemProblem("config.toml", "must be int >= 1", "gateway_requests", 1, 1),
+            ItemProblem("config.toml", "must be an integer >= 1", "gateway_requests", 1, 1),
         ),
         (
             "gateway_requests = 5\ngateway_queue 7\n",
@@ -138,8 +138,8 @@ def test_deep_nesting_is_refused() -> None:
             '[[forbid]]\npath = "/x"\n[[forbid]]\n  path = 3\n',
             "gateway.toml:4:3: forbid.1.path must be ",
         ),
-        ("[limits]\nrequests = 0\n", "gateway.toml:2:1: limits.requests must be int >= 1"),
-        ("[[primary]]\ngroup = 5\n", "gateway.toml:2:1: primary.0.group must be str, got int"),
+        ("[limits]\nrequests = 0\n", "gateway.toml:2:1: limits.requests must be an integer >= 1"),
+        ("[[primary]]\ngroup = 5\n", "gateway.toml:2:1: primary.0.group must be a text, got an integer"),
         ('[limits]\nrate = "often"\n', "gateway.toml:1:1: limits "),
     ],
 )

@@ -34,7 +34,7 @@ state = "open"
     ("text", "problem"),
     [
         ("deadline = 3\n", ItemProblem(FILE, "does not exist", "deadline", 1, 1, "deadline_s")),
-        ("\n rate = 5\n", ItemProblem(FILE, "must be str | null, got int", "rate", 2, 2)),
+        ("\n rate = 5\n", ItemProblem(FILE, "must be a text, got an integer", "rate", 2, 2)),
         (
             '[route."POST /book"]\nrate = "1/second"\n',
             ItemProblem(FILE, "is no route of the service", "route.POST /book", 1, 1, "POST /books"),
