@@ -134,6 +134,14 @@ class RolloutSystem:
                 return False
         return True
 
+    def agree(self) -> bool:
+        """Return True if all instances of newbook answer from the revision of the domain as it is now.
+
+        A proposal whose client has not waited for the answer may change it later.
+        """
+        status = self.status()
+        return "revision" in status and self.serve(status["revision"])
+
     def is_complete(self) -> bool:
         """Return True if no rollout is open and all nodes are members."""
         status = self.status()
@@ -168,8 +176,7 @@ class RolloutSystem:
             return reply is not None and reply.status == 200
 
         until(committed, "a rollout is committed", LONG_S)
-        revision = self.status()["revision"]
-        until(lambda: self.serve(revision), "all nodes serve it", LONG_S)
+        until(self.agree, "all nodes serve it", LONG_S)
 
     def recover(self, kind: str, before: object) -> None:
         """Wait until all nodes are members and serve one result: the revision before, or the next one."""
