@@ -4,6 +4,7 @@ Source: CloudEvents 1.0.2. `replyto` and `replies` are extension attributes of t
 the envelope.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
@@ -24,6 +25,11 @@ _TOPIC_IS = {"hint": "is the name of a topic"}
 _ORIGIN_IS = {"hint": "is a process and a position, like ordering:shop/0@42"}
 
 Text = Annotated[str, Meta(max_length=255)]
+
+
+def can_be_sent_to(subject: str) -> bool:
+    """Return True if a text can be the id of an aggregate that a command is sent to."""
+    return re.fullmatch(_SUBJECT, subject) is not None
 
 
 class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,10 +11,10 @@ import msgspec
 from multidict import CIMultiDict
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.command_message import CommandRefused
+from bookshelf.cqrs.command_message import CommandRefused, can_be_sent_to
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.envelope import NO_TOKEN
-from bookshelf.cqrs.errors import Changed, Refused
+from bookshelf.cqrs.errors import Changed, NotFound, Refused
 from bookshelf.cqrs.handler import INTERNAL
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import parse_position
@@ -113,6 +113,8 @@ class AggregateClient:
         With `content`, another one with the same id is refused: `KeyReused`. With `expects`, the aggregate
         must have one of these versions: `Changed`. `token`: that of the lease of the sender.
         """
+        if not can_be_sent_to(subject):  # it comes from the path of a request
+            raise NotFound("there is nothing of this id: an id is 1 to 200 letters, digits, or . _ ~ : @ -")
         made = command_id or self._ids.new()
         now = self._clock.now()
         attributes = Attributes(id=made, source="handler", subject=subject, time=now, actor=actor)

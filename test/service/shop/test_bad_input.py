@@ -147,3 +147,21 @@ async def test_cursors_of_another_list_are_refused() -> None:
                 assert (refused.status, refused.json["errors"][0]["parameter"]) == (422, "after")
             unknown = await shop.get(service, f"{target}?state_of_things=1")
             assert unknown.status == 422, target
+
+
+async def test_an_id_that_nothing_can_have_is_not_found() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        before = len(await shop.records())
+        for name in ("%D9%A1", "a%20b", "%22", "%3Cscript%3E", "p-1%0A", "a" * 201, "*"):
+            for method, target, body in (
+                ("DELETE", f"/shop/products/{name}", None),
+                ("PATCH", f"/shop/products/{name}", {"name": "Emma"}),
+                ("DELETE", f"/shop/categories/{name}", None),
+                ("PATCH", f"/shop/categories/{name}", {"name": "Novels"}),
+            ):
+                refused = await shop.send("products", method, target, body)
+                assert refused.status == 404, (method, target, refused.body)
+            line = await shop.send("orders", "PUT", f"/shop/cart/lines/{name}", {"quantity": 1})
+            assert line.status == 404, name
+        assert len(await shop.records()) == before

@@ -120,7 +120,6 @@ async def test_orders_to_be_shipped_are_a_number_without_a_list_that_has_others(
 async def test_a_picture_goes_to_the_files_as_it_is() -> None:
     pages, api = made()
     api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
-    api.answer("GET", "/shop/currency", 200, {"currency": "EUR"})
     api.answer("POST", "/shop/products", 201, {"id": "p-2"})
     api.answer("POST", "/files", 201, {"id": "f-1"})
     files = {"picture": ("cover.png", b"\x89PNG")}
