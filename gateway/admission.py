@@ -6,10 +6,12 @@ domain itself, such as the commit of the rollout, find room beside them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from http import HTTPStatus
 
 from bookshelf.http.message import BytesBody, Request, Response
 from bookshelf.runtime.agent.gate import Admissions, Gate, admission_of
 from gateway.ingress.middleware import ConcurrencyLimiter
+from gateway.tunnels import Tunnels
 from gateway.upstream.call import Route
 from gateway.upstream.waits import Waits
 
@@ -36,15 +38,20 @@ class GatewayGate(Gate):
         self._most_bytes = most_bytes
         self._resumed = asyncio.Event()
         self.waits = Waits()
+        self._tunnels = Tunnels()
         self.waiting_bytes = 0
 
     def pause(self, rollout: str, services: Collection[str] | None) -> None:
         """Let new requests wait, except those that are a part of one which waits for this pause to end."""
         super().pause(rollout, services)
         self._resumed.clear()
+        if rollout:
+            self._tunnels.notify(f"reloading {rollout}")
 
     def resume(self) -> None:
         """Admit the requests that wait, and new ones."""
+        if self.paused:
+            self._tunnels.notify("resumed")
         super().resume()
         self._resumed.set()
 
@@ -61,7 +68,10 @@ class GatewayGate(Gate):
         if not self.admits(given):
             await self._wait(request)
         with self.counted(f"{request.method} {route.template}", given):
-            return await answer()
+            response = await answer()
+        if response.status == HTTPStatus.SWITCHING_PROTOCOLS and not isinstance(response.body, bytes):
+            response.body = self._tunnels.follow(response.body)
+        return response
 
     async def _wait(self, request: Request) -> None:
         """Wait for the end of the pause. Raises `Problem` reloading if it takes too long."""

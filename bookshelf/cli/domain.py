@@ -29,6 +29,11 @@ def has_domain() -> bool:
     return bool(load(ClusterSettings, os.environ).cluster_domain)
 
 
+def is_ready_alone(service: Service) -> bool:
+    """Return True if a service is ready before its node is a member: the domain needs it, or is none."""
+    return not has_domain() or service.needs_domain
+
+
 def with_admissions(infrastructure: Infrastructure) -> Infrastructure:
     """Return the infrastructure of a process whose requests carry the gates that have admitted them."""
     if not has_domain():
@@ -71,7 +76,9 @@ async def join_domain(
     from bookshelf.cli.domain_node import AgentPorts  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_presence import NodePlace  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_state import node_pages, report_on_hosts  # noqa: PLC0415 (as above)
+    from bookshelf.cluster.node import node_name  # noqa: PLC0415 (as above)
 
+    infrastructure.locks.name_after(node_name(name))
     place = NodePlace(host=hosts[0].address, port=hosts[0].port, is_gateway=gateway is not None)
     running = None if gateway is None else RunningGateway(*gateway)
     ports = AgentPorts.of(infrastructure)
@@ -91,7 +98,7 @@ async def start_host(
     `LogFault`, `StorageFault`.
     """
     stack.push_async_callback(host.stop)
-    is_needed = not has_domain() or host.service.needs_domain
+    is_needed = is_ready_alone(host.service)
     await (host.start() if is_needed else host.open())
     name = name or f"{host.service.name}-{host.address}-{host.port}"
     pages = await join_domain(name, settings, (host,), infrastructure, stack)

@@ -56,15 +56,15 @@ async def open_locks(  # noqa: PLR0913 (what leases stand on)
     that grow from one start to the next: milliseconds since 1970.
     """
     settings = load(ClusterSettings, os.environ)
-    holder = ids.new()
     if not settings.cluster_domain:
         election = LocalElection(int(time.time() * 1000)) if alone else NoElection()
-        return Locks(election, holder, primary_s=settings.cluster_primary_s)
+        return Locks(election, ids.new(), primary_s=settings.cluster_primary_s)
     from bookshelf.cluster.node import node_name  # noqa: PLC0415 (only processes of a domain need it)
 
-    if node:
-        holder = f"{node_name(node)}/{holder}"
     on_log = LogElection(LockService(discovery, transport, callers), ids.new)
     following = asyncio.create_task(on_log.run(), name="locks")
     stack.push_async_callback(cancel_and_wait, following)
-    return Locks(on_log, holder, settings.cluster_domain, settings.cluster_primary_s)
+    locks = Locks(on_log, ids.new(), settings.cluster_domain, settings.cluster_primary_s)
+    if node:
+        locks.name_after(node_name(node))
+    return locks

@@ -12,7 +12,7 @@ import structlog
 
 from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
-from bookshelf.cli.domain import join_domain, with_checks
+from bookshelf.cli.domain import is_ready_alone, join_domain, with_checks
 from bookshelf.cli.infrastructure import OpenedPorts, assemble_infrastructure
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
@@ -91,12 +91,7 @@ async def embedded(
 
     At the end all is stopped in reverse order: first the gateway, then the services, the log last.
     """
-    domain = load(ClusterSettings, os.environ).cluster_domain
-    services = [
-        service
-        for service in services
-        if (settings.has_accounts or not service.needs_accounts) and (domain or not service.needs_domain)
-    ]
+    services = _wanted(services, settings)
     check_services([service.loaded() for service in services], {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = DataFolder(settings.folder)
@@ -105,17 +100,19 @@ async def embedded(
         infrastructure = replace(await make_infrastructure(settings, folder.path, stack, clock), api=api)
         infrastructure = await with_sessions(infrastructure, services, settings, folder.path, stack)
         services = [with_checks(service, infrastructure.discovery, embedded=True) for service in services]
-        hosts = await _start_services(services, settings, infrastructure, stack)
+        hosts = _make_hosts(services, settings, infrastructure)
+        await _begin(hosts, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
         limits = Limits(policy, gate)
         gateway = api.handler = _make_gateway(settings, gate, limits, infrastructure)
         policy.refuse = gateway.refuse
+        whole = (gateway, ReloadableGateway(gateway, gate, policy, limits))
+        pages = await join_domain(NODE, settings, hosts, infrastructure, stack, whole)
+        await _register(hosts, stack)
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)
-        reloadable = ReloadableGateway(gateway, gate, policy, limits)
-        pages = await join_domain(NODE, settings, hosts, infrastructure, stack, (gateway, reloadable))
         token = secrets.token_urlsafe(32)
         console = None if pages is None else NodeConsole(token, pages, folder.path)
         admin = AdminApi(token, ServiceOperations(hosts, infrastructure), console)
@@ -128,6 +125,15 @@ async def embedded(
             InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, shelf.ports)
         )
         yield shelf
+
+
+def _wanted(services: Sequence[Service], settings: Settings) -> Sequence[Service]:
+    domain = load(ClusterSettings, os.environ).cluster_domain
+    return [
+        service
+        for service in services
+        if (settings.has_accounts or not service.needs_accounts) and (domain or not service.needs_domain)
+    ]
 
 
 def _make_gateway(
@@ -195,8 +201,8 @@ def _or_free_port(listen: Listen) -> Listen:
     return open_listener
 
 
-async def _start_services(
-    services: Sequence[Service], settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
+def _make_hosts(
+    services: Sequence[Service], settings: Settings, infrastructure: Infrastructure
 ) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
     listen = _or_free_port(infrastructure.listen)
@@ -205,9 +211,21 @@ async def _start_services(
         listen = PortlessListeners(infrastructure.transport).listen
     infrastructure = replace(infrastructure, listen=listen)
     # whatever the gateway's address is: on these ports there are no limits, rules or identities
-    hosts = tuple(ServiceHost(s, infrastructure, LOOPBACK, s.port if fixed else 0) for s in services)
+    return tuple(ServiceHost(s, infrastructure, LOOPBACK, s.port if fixed else 0) for s in services)
+
+
+async def _begin(hosts: Sequence[ServiceHost], stack: AsyncExitStack) -> None:
+    """Start the services that wait for no domain; the others listen, but are not registered."""
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
             stack.push_async_callback(host.stop)
-            starting.create_task(host.start())
-    return hosts
+            starting.create_task(host.start() if is_ready_alone(host.service) else host.open())
+
+
+async def _register(hosts: Sequence[ServiceHost], stack: AsyncExitStack) -> None:
+    """Start the services that wait for a domain; they are deregistered before the node leaves it."""
+    async with asyncio.TaskGroup() as starting:
+        for host in hosts:
+            if not is_ready_alone(host.service):
+                stack.push_async_callback(host.stop)
+                starting.create_task(host.start())

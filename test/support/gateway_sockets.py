@@ -39,8 +39,8 @@ class GatewayOnSockets:
         guard: ConnectionLimits | None = None,
         verifier: Verifier | None = None,
         patience: CallTimeouts | None = None,
-    ) -> None:
-        """Open the gateway, with the routes of all ready instances."""
+    ) -> Gateway:
+        """Open the gateway, with the routes of all ready instances, and return it."""
         choices = GatewayOptions(verifier=verifier, timeouts=patience or CallTimeouts())
         gateway = Gateway(self._discovery, transport, options=choices)
         await gateway.start()
@@ -52,6 +52,7 @@ class GatewayOnSockets:
         await server.start()
         self._stack.push_async_callback(server.stop, 0.1)
         self.port = server.port
+        return gateway
 
     async def service(self, handler: Handler) -> int:
         """Serve a handler as an instance of "books"; return its port."""

@@ -25,7 +25,7 @@ _SERVICES = {service.name: service for service in (STATEFUL, *CLUSTER_SERVICES)}
 async def main(name: str, folder: Path) -> None:
     """Run the service until the input ends."""
     settings, network = read(os.environ), read_network(os.environ)
-    configure("warning", "json")
+    configure(os.environ.get("BOOKSHELF_LOG_LEVEL", "warning"), "json")
     service = _SERVICES[name]
     async with AsyncExitStack() as stack:
         infrastructure = await make_infrastructure(settings, network, folder, stack, services=[service])

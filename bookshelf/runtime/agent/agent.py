@@ -87,6 +87,7 @@ class NodeAgent:
     async def joined(self) -> None:
         """Return once the node is a member, and admits requests."""
         await self._joined.wait()
+        _logger.info("joined", domain=self.domain)
 
     async def stop(self) -> None:
         """Leave the domain, if its owner answers in time, and stop."""

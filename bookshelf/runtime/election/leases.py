@@ -36,6 +36,14 @@ class Locks:
         #: What the services of a group in this process share, by group: see `candidate_for`.
         self.candidates: dict[str, Any] = {}
 
+    def name_after(self, node: str) -> None:
+        """Let others see this process as one of a node of the domain: `NODE/PROCESS`; the first name counts.
+
+        A node without a name of its own has one only once it listens.
+        """
+        if "/" not in self.holder:
+            self.holder = f"{node}/{self.holder}"
+
     def name_of(self, name: str) -> str:
         """Return the name of a lock of this domain, as all domains see it."""
         return f"{self.domain}.{name}" if self.domain else name

@@ -28,9 +28,9 @@ class StartingNode:
         self.host = ServiceHost(NEWBOOK, domain.shelf.infrastructure, "127.0.0.1", 8001)
         self.stack = AsyncExitStack()
 
-    async def start(self) -> None:
+    async def start(self, name: str = "late") -> None:
         infrastructure = self.domain.shelf.infrastructure
-        await start_host(self.host, "late", Settings(accounts="off"), infrastructure, self.stack)
+        await start_host(self.host, name, Settings(accounts="off"), infrastructure, self.stack)
 
     def registered(self, service: str) -> int:
         return sum(instance.service == service for instance in self.discovery.snapshot().instances)
@@ -78,3 +78,11 @@ async def test_a_service_is_registered_once_its_node_is_a_member_and_until_it_le
         return "late" not in {member.node for member in machine.domain.members}
 
     await eventually(has_left, "the node has left the domain")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("late", "late"), ("", "newbook-127.0.0.1-8001")])
+async def test_a_lock_s_holder_is_named_after_its_node(node: StartingNode, name: str, shown: str) -> None:
+    locks = node.domain.shelf.infrastructure.locks
+    process = locks.holder
+    await node.start(name)
+    assert locks.holder == f"{shown}/{process}"

@@ -107,7 +107,7 @@ async def test_requests_that_are_held_are_bounded_in_number() -> None:
     assert await sending.status() == 200
     sending.leave()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("gateway.upstream.pool._HELD", 1)
+        patched.setattr("gateway.upstream.waits._HELD", 1)
         with sending.pool.absence.hold(1.0, first=True):
             assert await held_for(sending) == ("unavailable", 0.0)
 

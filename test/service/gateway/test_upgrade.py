@@ -10,6 +10,9 @@ from support.upstream import DEADLINE_S, Service, openapi_document
 
 from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response
+from bookshelf.runtime.agent.gate import Admissions
+from gateway.admission import GatewayGate
+from gateway.ingress.middleware import ConcurrencyLimiter
 
 LIVE = openapi_document("books", ("books",), "GET /live", "POST /live")
 ASKS = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhl", "Sec-WebSocket-Version: 13")
@@ -130,3 +133,36 @@ async def test_an_unrequested_101_is_a_bad_gateway(
     await network.talker(_once(AGREED))
     await network.open(transport)
     assert status(await network.ask(asks("GET", "/bookshelf/live"))) == 504
+
+
+async def test_a_client_is_notified_of_a_pause_by_pings_between_frames(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    """The service has sent half of a message when the pause begins."""
+    more = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        document = msgspec.json.encode(LIVE)
+        if b"/openapi.json" in head:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(document), document))
+        else:
+            writer.write(AGREED + b"\x81\x05he")
+            await more.wait()
+            writer.write(b"llo")
+            await reader.read()
+        writer.close()
+
+    await network.talker(talk)
+    gateway = await network.open(transport)
+    gate = gateway.gate = GatewayGate(Admissions(b"key"), ConcurrencyLimiter(8, 3, 30.0))
+    gate.resume()
+    async with asyncio.timeout(DEADLINE_S), network.connection() as (reader, writer):
+        writer.write(wants())
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(4) == b"\x81\x05he"
+        gate.pause("r1", None)
+        more.set()
+        assert await reader.readexactly(3 + 14) == b"llo" + b"\x89\x0creloading r1"
+        gate.resume()
+        assert await reader.readexactly(9) == b"\x89\x07resumed"
