@@ -8,8 +8,7 @@ comes with each call, in seconds of any one clock.
 """
 
 import random as machine
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,7 +17,7 @@ import structlog
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
-from gateway.upstream.waits import Waits
+from gateway.upstream.waits import Absence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,54 +79,6 @@ class RetryBudget:
             self._spent -= self._spent_by_second[place]
             self._asked_by_second[place] = self._spent_by_second[place] = 0
         self._second = max(second, self._second)
-
-
-#: Requests of one service that are held at once while it is away; further ones are answered at once.
-_HELD = 200
-
-
-class Absence:
-    """Since when a service has no instance that accepts connections, and how many requests are held for it.
-
-    Only a service that has answered before is expected back.
-    """
-
-    __slots__ = ("_known", "_since", "waits")
-
-    def __init__(self) -> None:
-        self._known = False
-        self._since: float | None = None
-        self.waits = Waits()
-
-    def ended(self) -> None:
-        """Record that an instance has answered."""
-        self._known, self._since = True, None
-
-    def until(self, now: float, away_s: float) -> float:
-        """Return the time until which a request may be held, `away_s` after the absence was first seen.
-
-        It is `now`, if the service is not expected back or too many requests are held.
-        """
-        if not self._known or self.waits.now >= _HELD:
-            return now
-        if self._since is None:
-            self._since = now
-        return self._since + away_s
-
-    @contextmanager
-    def hold(self, seconds: float, *, first: bool) -> Iterator[None]:
-        """Count a request as held for so long; `first`: it was not held before."""
-        self.waits.now += 1
-        self.waits.requests += first
-        self.waits.seconds += seconds
-        try:
-            yield
-        finally:
-            self.waits.now -= 1
-
-    def refuse(self) -> None:
-        """Count a request that is turned away, unless the service was never there."""
-        self.waits.refused += self._known
 
 
 _logger = structlog.get_logger(__name__)
