@@ -75,7 +75,7 @@ class TallyNodes:
         return [NodeBrowser(note).page() for note in (*(node.note for node in self._nodes), gateway)]
 
     def differences(self) -> list[Any]:
-        """Return what `bookshelf admin members` says of differences, but for single instances."""
+        """Return the differences that `bookshelf admin members` lists, but for single instances."""
         asked = bookshelf("admin", "--data", self._nodes[0].folder, "--json", "members", env=self._env)
         found = msgspec.json.decode(asked.well)
         assert {"one", "two", "gateway-1"} <= {one["node"] for one in found["members"]}

@@ -134,11 +134,7 @@ class AggregateClient:
         async def here() -> CommandResult:
             return await self._host.ask(sent)
 
-        headers = {CONTENT_HASH: sent.hash} if sent.hash else {}
-        if token != NO_TOKEN:
-            headers[header_fields.TOKEN] = str(token)
-        if expects is not None:
-            headers["If-Match"] = header_fields.tags_of(expects)
+        headers = _headers_of(sent)
         step = quote(subject, safe="") + (CONDITIONAL if expects is not None or token != NO_TOKEN else "")
         try:
             return await self._call(step, subject, value, here, DEADLINE_S, headers)
@@ -221,6 +217,16 @@ class AggregateClient:
         position = parse_position(result.position) if result.position else None
         state = self._read_state(result.state)
         return CommandResult(subject, state, result.version, position, result.replayed, result.change)
+
+
+def _headers_of(sent: CommandRequest) -> dict[str, str]:
+    """Return the headers of a call with what a message by topic has no place for."""
+    headers = {CONTENT_HASH: sent.hash} if sent.hash else {}
+    if sent.token != NO_TOKEN:
+        headers[header_fields.TOKEN] = str(sent.token)
+    if sent.expects is not None:
+        headers["If-Match"] = header_fields.tags_of(sent.expects)
+    return headers
 
 
 async def read_here(
