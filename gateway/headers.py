@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.request_parser import UpgradedStream
-from bookshelf.runtime.api.header_fields import ACTOR, ADMITTED, REFUSED, SITES, TIME_LEFT, TRY, trace
+from bookshelf.runtime.api.header_fields import ACTOR, ADMITTED, MOVING, REFUSED, SITES, TIME_LEFT, TRY, trace
 from bookshelf.runtime.api.identity import IDENTITY
 from gateway.ingress.compression import unmark
 
@@ -41,7 +41,7 @@ _CHECKED = ("Origin", "Sec-Fetch-Site")
 _NONE: frozenset[str] = frozenset()
 #: Fields that are removed from a request, and from a response, for which our own server sets Date and Server.
 _LEFT = frozenset(name.lower() for name in (*_HOP, *_SET_HERE))
-_OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server"))
+_OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server", MOVING))
 #: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *.
 TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _VIA = "1.1 bookshelf"

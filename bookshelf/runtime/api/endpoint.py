@@ -15,7 +15,7 @@ from bookshelf.log.port import LogFault, OutcomeUnknown
 from bookshelf.media.port import BlobFault
 from bookshelf.runtime.aggregate.command import Busy, NotOwner
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.forwarding import MOVING, UNKNOWN
+from bookshelf.runtime.api.forwarding import UNKNOWN
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.view.host import NotCaughtUp
 from bookshelf.storage.port import StorageFault
@@ -116,7 +116,7 @@ def as_problem(fault: Exception) -> Problem | None:
     for kind in type(fault).__mro__:
         if kind in _PROBLEMS:
             problem, text = _PROBLEMS[kind]
-            headers = {MOVING: str(fault.partition)} if isinstance(fault, NotOwner) else {}
+            headers = {header_fields.MOVING: str(fault.partition)} if isinstance(fault, NotOwner) else {}
             return Problem(problem, str(fault) if text is None else text, **headers)
     return None
 

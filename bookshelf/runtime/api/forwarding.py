@@ -16,8 +16,6 @@ COMMAND = "Bookshelf-Command"
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 #: The detail of the problem for a command whose answer did not come.
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
-#: The header of an answer from an instance that does not own the partition: nothing was done.
-MOVING = "Bookshelf-Moving"
 #: The status of an instance that has done nothing, and how many instances are tried in total.
 _UNAVAILABLE = 503
 _TRIES = 3
@@ -93,7 +91,7 @@ class OwnerForwarder:
                 raise header_fields.outcome_unknown(request.headers, command_id) from None
             if refused.status != _UNAVAILABLE:
                 return refused
-        if refused is None or MOVING not in refused.headers:
+        if refused is None or header_fields.MOVING not in refused.headers:
             return refused
         await close_body(refused.body)
         return None

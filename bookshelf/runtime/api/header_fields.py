@@ -36,6 +36,8 @@ COUNT = "Bookshelf-Count"
 REFUSED = "Bookshelf-Refused"
 #: The roots of the pages that the gateway routes, with spaces between: pages link no site that is not there.
 SITES = "Bookshelf-Sites"
+#: In an answer of an instance that does not own the partition, which has done nothing; removed by gateways.
+MOVING = "Bookshelf-Moving"
 #: Seconds that the sender will still wait for the answer.
 TIME_LEFT = "Bookshelf-Time-Left"
 #: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.

@@ -202,3 +202,7 @@ def test_entity_tags_of_compressed_responses_are_sent_as_the_service_made_them()
 
 def test_date_and_server_headers_are_set_once_by_the_gateway() -> None:
     assert list(back(("Date", "x"), ("Server", "y"), ("ETag", "z"))) == ["ETag"]
+
+
+def test_a_client_does_not_see_that_a_partition_moves() -> None:
+    assert list(back(("Bookshelf-Moving", "3"), ("Retry-After", "1"))) == ["Retry-After"]
