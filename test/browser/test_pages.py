@@ -69,15 +69,23 @@ def _answer_quietly(route: Route) -> None:
     route.fulfill(status=200, content_type="text/event-stream", body="retry: 600000\n\n")
 
 
-@pytest.fixture(scope="module")
-def visit(running: Browser, shown: ShownShelf) -> Visit:
-    """One page for all states, signed in at the node: a browser's start takes longer than a visit."""
+def _visit(running: Browser) -> Visit:
     visit = Visit(running.new_page(viewport={"width": 1280, "height": 900}))
     # an order of an example does not exist: its stream is refused after a while, which the console shows
     visit.page.route("**/live?of=*", _answer_quietly)
     visit.page.route("**/bookshelf/photos/*/image?*", _draw)  # so do the photos of examples
-    sign_in(visit.page, shown)
     return visit
+
+
+@pytest.fixture(scope="module")
+def visits(running: Browser, shown: ShownShelf) -> dict[str, Visit]:
+    """One page for all states of an address: a browser's start takes longer than a visit.
+
+    Each address has its own, as a page may still ask for its icon when the next one is opened.
+    """
+    visits = {origin: _visit(running) for origin in (shown.origin, shown.node)}
+    sign_in(visits[shown.node].page, shown)
+    return visits
 
 
 def sign_in(page: Page, shown: ShownShelf) -> None:
@@ -88,11 +96,12 @@ def sign_in(page: Page, shown: ShownShelf) -> None:
 
 @pytest.mark.parametrize(("root", "template", "state"), STATES)
 def test_a_page_keeps_the_policy_and_fits_every_window(
-    visit: Visit, shown: ShownShelf, root: str, template: str, state: str
+    visits: dict[str, Visit], shown: ShownShelf, root: str, template: str, state: str
 ) -> None:
+    origin = shown.of(root)
+    visit = visits[origin]
     visit.requests.clear()
     visit.complaints.clear()
-    origin = shown.of(root)
     visit.page.goto(f"{origin}{root}/design/{template}/{quote(state)}")
     assert visit.layout_faults() == []
     if FULLEST.get(template, state) == state:

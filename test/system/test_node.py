@@ -183,7 +183,7 @@ def test_the_two_nodes_of_the_page_load_close_and_unload_a_group(
         for url in urls:
             walk.until_status(url, 404)
         printed = [walk.run(line) for line in change.splitlines()]
-        assert "are ready on 3 nodes" in printed[0]
+        assert "one change is ready on 3 nodes" in printed[0]
         assert all("committed" in printed[place] for place in (1, 5, 6))
         for url in urls:
             walk.until_status(url, 404)

@@ -61,7 +61,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with tiny_disk(tmp_path / "disk", "4m") as made:
+    with tiny_disk(tmp_path / "disk", "6m") as made:
         yield made
 
 
