@@ -53,7 +53,7 @@ def test_the_golden_log_folds_to_the_states_that_it_always_folded_to() -> None:
     assert STOCK.fold(events_of("p-1")) == Stock(
         price=Money(1999, "EUR"), name="Dune (1965)", vat_permille=70, units=3
     )
-    assert CREDIT.fold(events_of("a-1")) == Credit(currency="EUR", balance=10_152, given=True)
+    assert CREDIT.fold(events_of("a-1")) == Credit(currency="EUR", balance=10_152, given=True, used=True)
     invoice = INVOICE.fold(events_of("o-1"))
     assert (invoice.number, invoice.address) == (
         "2026-000001",
