@@ -66,13 +66,15 @@ def write(root: Path) -> None:
     (root / "tokens").write_text(f'{TOKEN},admin,1,"system:masters"\n')
     (root / "resolv.conf").write_text("")
     (root / "cni").mkdir()
-    (root / "cni" / "10-bridge.conflist").write_text(json.dumps(_network()))
+    (root / "cni" / "10-bridge.conflist").write_text(json.dumps(_network(root)))
     key = ["openssl", "genrsa", "-out", str(root / "key"), "2048"]
     subprocess.run(key, check=True, capture_output=True)
 
 
-def _network() -> dict[str, object]:
-    ranges = {"type": "host-local", "subnet": PODS, "routes": [{"dst": "0.0.0.0/0"}]}
+def _network(root: Path) -> dict[str, object]:
+    # addresses of pods that were killed with their cluster would never be free again elsewhere
+    place = {"type": "host-local", "dataDir": str(root / "addresses"), "subnet": PODS}
+    ranges: dict[str, object] = {**place, "routes": [{"dst": "0.0.0.0/0"}]}
     bridge = {"type": "bridge", "bridge": "shelf0", "isGateway": True, "ipMasq": True, "hairpinMode": True}
     # a Docker daemon has the host drop what it forwards; this lets pods through
     through = {"type": "firewall"}
