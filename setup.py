@@ -1,5 +1,6 @@
 """Compiles the catalogues of the pages into the wheel; pyproject.toml has everything else."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -18,7 +19,10 @@ class BuildWithCatalogues(build_py):
             return
         for path in Path(self.build_lib).rglob("*.po"):
             with path.open("rb") as source, path.with_suffix(".mo").open("wb") as compiled:
-                write_mo(compiled, read_po(source))
+                catalogue = read_po(source)
+                # else that of the build: the same sources would make another wheel each minute
+                catalogue.creation_date = datetime(1980, 1, 1, tzinfo=UTC)
+                write_mo(compiled, catalogue)
             path.unlink()
 
 

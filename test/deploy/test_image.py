@@ -27,10 +27,10 @@ def inside(docker: Docker, image: str, script: str) -> str:
     return docker("run", "--rm", "--read-only", "--entrypoint", "sh", image, "-euc", script)
 
 
-def test_the_image_adds_less_than_100_mb(docker: Docker, image: str, figures: list[Figure]) -> None:
+def test_the_image_adds_less_than_170_mb(docker: Docker, image: str, figures: list[Figure]) -> None:
     whole, base = (int(docker("inspect", "--format", "{{.Size}}", one)) for one in (image, PYTHON))
     figures.append(Figure("image: over its base", megabytes=(whole - base) / 1e6))
-    assert whole - base < 100e6
+    assert whole - base < 170e6  # of it babel 33, sqlalchemy 21, pillow 20, obstore 13, cryptography 13
 
 
 def test_the_image_has_its_own_unprivileged_user(docker: Docker, image: str) -> None:

@@ -19,7 +19,7 @@ def test_compose_accepts_both_files_together(docker: Docker, generation: Generat
     files = [Path("docker-compose.yml"), Path("docker-compose.dev.yml")]
     services = yaml.safe_load(Compose(docker, generation, *files)("config"))["services"]
     ours = [one for one in services.values() if one["image"] == "bookshelf:dev"]
-    others = {"kafka", "consul", "postgres"}
+    others = {"kafka", "consul", "postgres", "db"}
     assert len(ours) == len(services.keys() - others)
     assert [one["build"]["target"] for one in ours if "build" in one] == ["dev"]
 
