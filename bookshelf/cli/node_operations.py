@@ -2,10 +2,11 @@
 
 from multidict import CIMultiDict
 
+from bookshelf.cli.any_instance import send_to_any
 from bookshelf.cluster.settings import ROLLOUTS
 from bookshelf.cqrs.handler import Caller
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client import NoResponse, Transport, Unreachable
+from bookshelf.http.client import NoResponse, Transport
 from bookshelf.http.message import BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.runtime.api.forwarding import UNKNOWN
@@ -47,11 +48,10 @@ class DomainOperations:
                 headers[name] = given.headers[name]
         sent = Request(given.method, given.target.removeprefix(_API), headers, BytesBody(content))
         self._callers.sign(Caller(actor=OPERATOR, account=OPERATOR, owner=OPERATOR, scopes=_SCOPES), sent)
-        for instance in self._discovery.snapshot().having(ROLLOUTS):
-            try:
-                return await self._transport.send(instance.address, instance.port, sent)
-            except Unreachable:
-                continue
-            except NoResponse:
-                raise Problem("gateway-timeout", UNKNOWN) from None
-        raise Problem("unavailable", "no instance of the service `rollouts` is ready")
+        try:
+            answer = await send_to_any(self._discovery.snapshot().having(ROLLOUTS), self._transport, sent)
+        except NoResponse:
+            raise Problem("gateway-timeout", UNKNOWN) from None
+        if answer is None:
+            raise Problem("unavailable", "no instance of the service `rollouts` is ready")
+        return answer

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 import msgspec
 
+from bookshelf.cli.any_instance import send_to_any
 from bookshelf.cqrs.handler import GUEST, Caller
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client import NoResponse, Transport, Unreachable
+from bookshelf.http.client import NoResponse, Transport
 from bookshelf.http.message import BrokenBody, Response, TooLarge, read_response, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.identity import Callers
@@ -82,19 +83,16 @@ class NodePeople:
     async def _ask(
         self, path: str, body: Mapping[str, str], browser: Mapping[str, str], caller: Caller = GUEST
     ) -> tuple[Response, bytes]:
-        for instance in self._discovery.snapshot().having(USERS):
-            if instance.foreign:
-                continue
-            content = msgspec.json.encode(body)
-            asked = request("POST", path, content, Content_Type="application/json", **browser)
-            self._callers.sign(caller, asked)
-            try:
-                answer = await self._transport.send(instance.address, instance.port, asked)
+        instances = (one for one in self._discovery.snapshot().having(USERS) if not one.foreign)
+        content = msgspec.json.encode(body)
+        asked = request("POST", path, content, Content_Type="application/json", **browser)
+        self._callers.sign(caller, asked)
+        try:
+            answer = await send_to_any(instances, self._transport, asked)
+            if answer is not None:
                 return answer, await read_response(answer, _MOST)
-            except Unreachable:
-                continue
-            except (NoResponse, BrokenBody, TooLarge) as fault:
-                raise Problem("unavailable", f"the accounts have not answered: {fault}") from None
+        except (NoResponse, BrokenBody, TooLarge) as fault:
+            raise Problem("unavailable", f"the accounts have not answered: {fault}") from None
         raise Problem("unavailable", "no instance of the service `users` is ready")
 
 

@@ -33,8 +33,10 @@ from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
 from bookshelf.runtime.election.candidate import PrimaryCandidate
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.runtime.view.kept_answers import KeptAnswers
+from bookshelf.runtime.view.revision_cache import RevisionCache
 
+#: The most answers of queries with a key that are kept; they are small.
+_KEPT = 4096
 #: Seconds until a response must begin.
 DEADLINE_S = 30.0
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class ServicePorts:
     _views: Mapping[str, ViewHost]
     _aggregates: Mapping[str, AggregateClient] = field(default_factory=dict)
     candidate: PrimaryCandidate | None = None
-    _kept: KeptAnswers = field(default_factory=KeptAnswers)
+    _kept: RevisionCache[Any] = field(default_factory=lambda: RevisionCache(_KEPT))
 
     def api(self, caller: Caller) -> Handler:
         """Return what answers requests of the whole HTTP API for a caller."""
@@ -174,12 +176,7 @@ class ServicePorts:
             await host.after(after)
         if key is None or host.shared:  # of shared rows, the revision would cost a statement too
             return await _queried(host, function)
-        revision = host.revision
-        kept = self._kept.get(view.name, key, revision)
-        if kept is None:
-            kept = (await _queried(host, function),)
-            self._kept.keep(view.name, key, revision, kept[0])
-        found: T = kept[0]
+        found: T = await self._kept.get((view.name, key), host.revision, lambda: _queried(host, function))
         return found
 
 

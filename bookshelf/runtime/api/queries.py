@@ -4,15 +4,14 @@ Answers are cached: each is rendered once per revision of the view, even if requ
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from bookshelf.cqrs.errors import Invalid, NotFound, Refused
+from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.route import (
     Addressed,
@@ -32,6 +31,7 @@ from bookshelf.runtime.clock import Clock, SystemClock
 from bookshelf.runtime.decoding import Decoder, decoder_of
 from bookshelf.runtime.sealing import ApiSeals, is_sealed
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.runtime.view.revision_cache import RevisionCache
 
 #: Answers kept, and their bytes in all.
 _ENTRIES = 512
@@ -65,51 +65,11 @@ class Viewer(NamedTuple):
     today: str = ""
 
 
-class _Entry(NamedTuple):
-    revision: Hashable
-    task: "asyncio.Task[RenderedResponse]"
-
-
-class ResponseCache:
-    """A least-recently-used cache by owner and request target. It keeps refusals too, and no faults."""
+class ResponseCache(RevisionCache[RenderedResponse]):
+    """Keeps rendered answers by owner and request target."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._sizes: dict[Hashable, int] = {}
-        self._bytes = 0
-
-    async def get(
-        self, key: Hashable, revision: Hashable, render: Callable[[], Awaitable[RenderedResponse]]
-    ) -> RenderedResponse:
-        """Return the answer as of `revision` or newer; call `render` if needed. Raises what that raises."""
-        entry = self._entries.get(key)
-        if entry is None or entry.revision != revision:
-            self._forget(key)
-            entry = _Entry(revision, asyncio.ensure_future(render()))
-            self._entries[key] = entry
-            entry.task.add_done_callback(lambda task: self._rendered(key, task))
-        else:
-            self._entries.move_to_end(key)
-            if entry.task.done():
-                return entry.task.result()
-        return await asyncio.shield(entry.task)
-
-    def _rendered(self, key: Hashable, task: "asyncio.Task[RenderedResponse]") -> None:
-        entry = self._entries.get(key)
-        fault = None if task.cancelled() else task.exception()
-        if entry is None or entry.task is not task:
-            return
-        if task.cancelled() or not isinstance(fault, Refused | None):
-            del self._entries[key]
-            return
-        self._sizes[key] = 0 if fault else len(task.result().body)
-        self._bytes += self._sizes[key]
-        while len(self._entries) > _ENTRIES or self._bytes > _BYTES:
-            self._forget(next(iter(self._entries)))
-
-    def _forget(self, key: Hashable) -> None:
-        self._entries.pop(key, None)
-        self._bytes -= self._sizes.pop(key, 0)
+        super().__init__(_ENTRIES, _BYTES, lambda answer: len(answer.body))
 
 
 #: Seconds that a query may take in total.
