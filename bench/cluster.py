@@ -33,7 +33,7 @@ from bookshelf.http.problem import Problem
 from bookshelf.log.port import NewRecord
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
-from bookshelf.runtime.agent.eviction import evict_absent_nodes
+from bookshelf.runtime.agent.eviction import NODE_ADDRESS, evict_absent_nodes
 from bookshelf.runtime.agent.gate import Admissions
 from bookshelf.runtime.agent.item import AppliedItem, Undo
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
@@ -101,10 +101,16 @@ class _DomainMember:
     def __init__(self, number: int, ports: Infrastructure) -> None:
         self.name = f"node{number}"
         self.setting = _Setting()
+        host, port = "127.0.0.1", 40_000 + number
+        address = f"http://{host}:{port}"
         self.instance = Instance(
-            id=self.name, service="counter", address="127.0.0.1", port=40_000 + number, tags=("counter",)
+            id=self.name,
+            service="counter",
+            address=host,
+            port=port,
+            tags=("counter",),
+            meta={NODE_ADDRESS: address},
         )
-        address = f"http://{self.instance.address}:{self.instance.port}"
         self.machine = DomainNode(self.name, ports.ids.new(), address, ["counter"], "1")
         policy, admissions = PolicyGate(ports.callers), Admissions(b"bench")
         self.gate = ServiceGate("counter", policy, self.machine.revision_of, admissions)
@@ -121,6 +127,7 @@ class _DomainMember:
             ports.clock.now,
             drain_s=5.0,
             contact_s=22.0,
+            silence_s=2.0,
         )
         self._discovery = ports.discovery
 
@@ -256,7 +263,9 @@ async def _join_and_evict(ports: Infrastructure, members: Sequence[_DomainMember
         began = time.perf_counter()
         await more.start()
         joined_s = time.perf_counter() - began
-        evicting = evict_absent_nodes(first.machine, ports.discovery, first.client.send, ports.clock.now)
+        evicting = evict_absent_nodes(
+            *(first.machine, first.agent.contact, ports.discovery, first.client.send, ports.clock.now)
+        )
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
         for member in members:
             await ports.discovery.register(member.instance)

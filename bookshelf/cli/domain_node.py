@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.node_presence import NodePlace, show_presence
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.handlers import AGENT_COMMANDS
@@ -50,9 +51,9 @@ class AgentPorts:
         return cls(**{name: getattr(infrastructure, name) for name in cls.__slots__})
 
     @classmethod
-    def on(cls, log: Log, discovery: Discovery, transport: Transport, callers: Callers) -> "AgentPorts":
-        """Return those of a process that runs no services of the program."""
-        clock = SystemClock()
+    def on(cls, log: Log, settings: Settings, discovery: Discovery, transport: Transport) -> "AgentPorts":
+        """Return those of a process that runs no services of the program. Raises `WrongSetting`."""
+        clock, callers = SystemClock(), open_callers(settings, StartSecret(settings))
         ids = SystemIds(clock)
         return cls(log=log, discovery=discovery, transport=transport, callers=callers, clock=clock, ids=ids)
 
@@ -61,14 +62,14 @@ class AgentPorts:
         return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS)
 
 
-def open_admissions(settings: Settings, secret: StartSecret) -> Admissions:
+def open_admissions(settings: Settings) -> Admissions:
     """Return what signs and reads the gates that have admitted a request. Raises `WrongSetting`.
 
     The key is of the secret of the accounts. Without that, nothing is secret between the processes: any
     program that reaches their ports may send any request.
     """
     if settings.has_accounts or settings.accounts_secret_file:
-        return Admissions(derive_key(secret.read(), _ADMISSION))
+        return Admissions(derive_key(StartSecret(settings).read(), _ADMISSION))
     domain = load(ClusterSettings, os.environ).cluster_domain
     return Admissions(sha256(f"{_ADMISSION} {domain}".encode()).digest())
 
@@ -91,13 +92,15 @@ def make_agent(
         ports.clock.now,
         drain_s=cluster.cluster_drain_s,
         contact_s=cluster.contact_s,
+        silence_s=cluster.silence_s,
     )
 
 
 async def run_agent(agent: NodeAgent, place: NodePlace, ports: AgentPorts, stack: AsyncExitStack) -> None:
     """Run the agent of a node until the stack is closed; return while it joins. Raises `LogFault`.
 
-    The node is in discovery before it joins, and as long as it is a member: absent nodes are evicted.
+    The node is in discovery before it joins, and as long as it is a member: absent nodes are evicted. Only
+    while it does not read the log in a rollout it is not.
     """
     await show_presence(agent, place, ports.ids.new(), ports.discovery, stack)
     await agent.start()

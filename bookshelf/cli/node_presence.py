@@ -84,7 +84,8 @@ async def show_presence(
 ) -> None:
     """Register a node until the stack is closed, and again when other items are in force.
 
-    Raises `DiscoveryFault`.
+    While it does not read the log in a rollout it is not registered: it is then removed from the domain, and
+    the others do not wait for it. Its services stay registered. Raises `DiscoveryFault`.
     """
     own = _own(place, agent.domain)
 
@@ -101,7 +102,11 @@ async def show_presence(
     first = present()
     await discovery.register(first)
     stack.push_async_callback(discovery.deregister, first.id)
-    showing = asyncio.create_task(_renew(present, first, discovery), name="presence")
+
+    def wanted() -> Instance | None:
+        return present() if agent.contact.is_there else None
+
+    showing = asyncio.create_task(_renew(wanted, first, discovery), name="presence")
     stack.push_async_callback(cancel_and_wait, showing)
 
 
@@ -126,16 +131,23 @@ def _in_force(agent: NodeAgent) -> dict[str, str]:
     }
 
 
-async def _renew(present: Callable[[], Instance], shown: Instance, discovery: Discovery) -> None:
+async def _renew(wanted: Callable[[], Instance | None], first: Instance, discovery: Discovery) -> None:
+    """Keep an instance in discovery as it is wanted, None for not at all."""
+    shown: Instance | None = first
     while True:
         await asyncio.sleep(_EVERY_S)
-        if (now := present()) != shown:
-            try:
+        now = wanted()
+        if now == shown:
+            continue
+        try:
+            if now is None:
+                await discovery.deregister(first.id)
+            else:
                 await discovery.register(now)
-            except DiscoveryFault as fault:
-                _logger.warning("node-not-shown", why=str(fault))
-                continue
-            shown = now
+        except DiscoveryFault as fault:
+            _logger.warning("node-not-shown", why=str(fault))
+            continue
+        shown = now
 
 
 def present_nodes(discovery: Discovery, domain: str) -> tuple[PresentNode, ...]:

@@ -41,3 +41,8 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def contact_s(self) -> float:
         """Seconds without news of a rollout after which a paused node reads the log to its end by itself."""
         return (self.cluster_commit_timeout_ms + self.cluster_notification_wait_ms) / 1000
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds without news in an open rollout after which a node looks whether it reads the log."""
+        return self.cluster_notification_wait_ms / 1000

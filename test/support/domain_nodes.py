@@ -83,11 +83,14 @@ class CutLog:
     def __init__(self, log: Log) -> None:
         self._log = log
         self.is_cut = False
+        #: How often its end was asked for.
+        self.asked = 0
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (what the log has)
         return getattr(self._log, name)
 
     async def end(self, topic: str, partition: int) -> int:
+        self.asked += 1
         self.check()
         return await self._log.end(topic, partition)
 
@@ -149,6 +152,7 @@ class TestedNode:
             shelf.clock.now,
             drain_s=5.0,
             contact_s=0.2,
+            silence_s=0.1,
         )
         self.may_answer = asyncio.Event()
         self.may_answer.set()

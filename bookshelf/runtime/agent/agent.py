@@ -12,6 +12,7 @@ from bookshelf.cqrs.errors import Malformed, Refused
 from bookshelf.cqrs.item import Kind
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log, LogFault, Record, partition_of
+from bookshelf.runtime.agent.contact import LogContact
 from bookshelf.runtime.agent.deployment import Deployment
 from bookshelf.runtime.agent.gate import NotDrained
 from bookshelf.runtime.agent.item import ItemKind, ItemRefused
@@ -25,8 +26,8 @@ _MOST = 500
 _AGAIN_S, _RECORDED_S = 0.25, 1.0
 #: Seconds until a revision that could not be loaded is loaded again.
 _LOAD_AGAIN_S = 1.0
-#: Seconds for one question to the log.
-_LOG_S = 2.0
+#: Seconds for one command.
+_SEND_S = 2.0
 #: Why a node is not ready that is no member yet, or no more.
 _JOINING = "it is joining its domain"
 #: Steps of a phase that end when the phase does.
@@ -35,7 +36,11 @@ _logger = structlog.get_logger(__name__)
 
 
 class NodeAgent:
-    """Keeps one node at the revision of its domain. `contact_s`: see `lose_contact` in cluster/member.py."""
+    """Keeps one node at the revision of its domain.
+
+    `contact_s`: see `lose_contact` in cluster/member.py. `silence_s`: seconds without news in an open rollout
+    after which it looks whether it still reads the log.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it stands on)
         self,
@@ -49,6 +54,7 @@ class NodeAgent:
         *,
         drain_s: float,
         contact_s: float,
+        silence_s: float,
     ) -> None:
         self.machine = machine
         self.pause = pause
@@ -62,11 +68,13 @@ class NodeAgent:
         self._now = now
         self._drain_s = drain_s
         self._contact_s = contact_s
-        self._partition = 0
-        self._position = 0
+        self._silence_s = silence_s
+        #: Whether the node reads the log, as far as that matters: in a rollout that it knows of.
+        self.contact = LogContact(log, machine.topic)
         self._steps: asyncio.Queue[tuple[str, PhaseOf]] = asyncio.Queue()
         self._news = asyncio.Event()
-        self._read_at = 0.0
+        #: When the node has read the last event, and when it had contact (monotonic seconds).
+        self._read_at = self._looked_at = 0.0
         self._working: tuple[str, asyncio.Task[None]] | None = None
         self._phase_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,8 +83,8 @@ class NodeAgent:
     async def start(self) -> None:
         """Read the log to its end, then join the domain in the background. Raises `LogFault`."""
         self.pause.refuse("")
-        self._partition = partition_of(self.domain, self._log.partitions(self.machine.topic))
-        end = await self._log.end(self.machine.topic, self._partition)
+        self.contact.partition = partition_of(self.domain, self._log.partitions(self.machine.topic))
+        end = await self._log.end(self.machine.topic, self.contact.partition)
         await self._read(end)
         # what a process did in rollouts before it started is none of this one's steps
         self._steps = asyncio.Queue()
@@ -93,7 +101,7 @@ class NodeAgent:
         """Leave the domain, if its owner answers in time, and stop."""
         if (leaving := self.machine.leave(self._now())) is not None:
             try:
-                async with asyncio.timeout(_LOG_S):
+                async with asyncio.timeout(_SEND_S):
                     await self._send(*leaving)
             except Exception as fault:  # noqa: BLE001 (the node is evicted then)
                 _logger.warning("domain-not-left", why=str(fault))
@@ -114,19 +122,20 @@ class NodeAgent:
 
     async def _read(self, end: int | None) -> None:
         """Read the records of the domain up to `end`, or without end. Raises `LogFault`."""
-        if end is not None and self._position >= end:
+        contact = self.contact
+        if end is not None and contact.position >= end:
             return
-        tail = await self._log.tail(self.machine.topic, self._partition, self._position)
+        tail = await self._log.tail(self.machine.topic, contact.partition, contact.position)
         try:
-            while end is None or self._position < end:
+            while end is None or contact.position < end:
                 for record in await tail.take(_MOST):
                     self._take(record)
-                self._position = tail.position
+                contact.move(tail.position)
         finally:
             await tail.close()
 
     def _take(self, record: Record) -> None:
-        self._position = record.offset + 1
+        self.contact.position = record.offset + 1
         if record.key != self.domain:
             return
         try:
@@ -138,7 +147,7 @@ class NodeAgent:
             return
         before = self.machine.phase
         steps = self.machine.read(event)
-        self._read_at = time.monotonic()
+        self._read_at = self._looked_at = time.monotonic()
         if self.machine.phase != before:
             self._phase_at = self._read_at
             self._interrupt()
@@ -277,7 +286,7 @@ class NodeAgent:
     async def _attempt(self, command_id: str, command: Command) -> bool:
         """Send a command; return False after a fault, which is logged: it is sent again."""
         try:
-            async with asyncio.timeout(_LOG_S):
+            async with asyncio.timeout(_SEND_S):
                 await self._send(command_id, command)
         except Refused as refused:
             _logger.info("domain-refuses", command=command.TYPE, why=refused.detail)
@@ -304,29 +313,36 @@ class NodeAgent:
             await _wait(news, again_at - time.monotonic())
 
     async def _watch(self) -> None:
-        """Resume without the decision of a rollout if the log is away, as far as that is safe."""
+        """In a rollout, look whether the node still reads the log, and act without it as far as is safe."""
         while True:
             news = self._news
-            if not self.machine.is_waiting:
+            if not self.machine.phase[0]:
+                self.contact.is_there = True  # it has read the end of the rollout, or of its membership
                 await news.wait()
                 continue
-            await _wait(news, self._read_at + self._contact_s - time.monotonic())
-            if time.monotonic() < self._read_at + self._contact_s:
-                continue  # another record, maybe the decision
-            if await self._has_contact():
-                self._read_at = time.monotonic()
-            else:
-                _logger.warning("domain-out-of-contact", rollout=self.machine.phase[0])
-                self._put(self.machine.lose_contact())
-                await _wait(self._news, self._contact_s)
+            if self.contact.is_there:
+                await _wait(news, self._looked_at + self._silence_s - time.monotonic())
+                if time.monotonic() < self._looked_at + self._silence_s:
+                    continue  # another record, maybe the decision
+            await self._look()
 
-    async def _has_contact(self) -> bool:
-        try:
-            async with asyncio.timeout(_LOG_S):
-                await self._log.end(self.machine.topic, self._partition)
-        except (LogFault, TimeoutError):
-            return False
-        return True
+    async def _look(self) -> None:
+        """Look for the log; without it resume, or be not ready, if the decision is waited for for long."""
+        had, rollout = self.contact.is_there, self.machine.phase[0]
+        self.contact.is_there = await self.contact.look()
+        if had != self.contact.is_there:
+            _logger.warning("log-is-back" if self.contact.is_there else "log-is-away", rollout=rollout)
+        now = time.monotonic()
+        if self.contact.is_there:
+            self._looked_at = now
+        else:
+            await asyncio.sleep(_AGAIN_S)
+        if not self.machine.is_waiting or now < self._read_at + self._contact_s:
+            return
+        self._read_at = now
+        if not self.contact.is_there:
+            _logger.warning("domain-out-of-contact", rollout=rollout)
+            self._put(self.machine.lose_contact())
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

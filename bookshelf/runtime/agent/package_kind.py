@@ -52,9 +52,7 @@ class NoPackageKind:
 
     def check(self, change: ItemChange) -> tuple[ItemProblem, ...]:
         """Return what is wrong with a change."""
-        if self._reason and change.action == "put":
-            return (ItemProblem("index.toml", self._reason),)
-        return check_package(change)
+        return (ItemProblem("index.toml", self._reason),) if self._reason else check_package(change)
 
     def concerns(self, _change: ItemChange) -> Collection[str] | None:
         """Return no service."""

@@ -1,0 +1,44 @@
+"""Whether a node reads the log of its domain: it has contact if it has read all that the log has now."""
+
+import asyncio
+
+from bookshelf.log.port import Log, LogFault
+
+#: Seconds for one look at the log.
+_LOOK_S = 2.0
+
+
+class LogContact:
+    """How far a node has read its partition of a topic, and if that was all at the last look.
+
+    A node whose questions are answered while its reader is not is as far from a decision as one without any
+    answer: contact is what it has read.
+    """
+
+    def __init__(self, log: Log, topic: str) -> None:
+        #: The partition that the node reads.
+        self.partition = 0
+        #: The offset that the node reads next.
+        self.position = 0
+        #: The last look found that the node had read everything.
+        self.is_there = True
+        self._log = log
+        self._topic = topic
+        self._moved = asyncio.Event()
+
+    def move(self, position: int) -> None:
+        """Note the offset that the node reads next."""
+        self.position = position
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def look(self) -> bool:
+        """Return True if the node reads up to the present end of the log within 2 s."""
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                end = await self._log.end(self._topic, self.partition)
+                while self.position < end:
+                    await self._moved.wait()
+        except (LogFault, TimeoutError):
+            return False
+        return True
