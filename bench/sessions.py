@@ -22,11 +22,12 @@ from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.session_route import OpeningSession
 from bookshelf.cqrs.session_state import Differences
 from bookshelf.log.port import NewRecord
+from bookshelf.runtime.agent.copied_states import sqlite_copies
 from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.remote_aggregate import CallPorts, RemoteAggregate
-from bookshelf.runtime.infrastructure import Infrastructure, sqlite_states
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.service import ServiceHost
 
@@ -55,7 +56,7 @@ def _node(infrastructure: Infrastructure, folder: Path, stack: AsyncExitStack) -
         domain="bench",
         idle_s=1800.0,
         ports=OwnerDependencies(log, ids, clock, Meters().owner("session-copies")),
-        states=sqlite_states(folder, 1, 20_000, 24.0, stack),
+        copies=sqlite_copies(folder, 1, 20_000, stack),
     )
 
 

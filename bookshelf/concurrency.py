@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -49,6 +49,20 @@ async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Return the result of work that goes on if the caller is cancelled; that is passed on after its end."""
+    running, cancelled = asyncio.ensure_future(work), False
+    while not running.done():
+        try:
+            await asyncio.wait((running,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        running.exception()
+        raise asyncio.CancelledError
+    return running.result()
 
 
 async def until_set(pieces: AsyncIterator[T], ended: asyncio.Event) -> AsyncGenerator[T]:

@@ -11,12 +11,13 @@ from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Settings, load
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.session_route import SessionRoute
+from bookshelf.runtime.agent.copied_states import sqlite_copies
 from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.remote_aggregate import CallPorts, RemoteAggregate
 from bookshelf.runtime.api.session_store import ProcessSessions, SessionStore
-from bookshelf.runtime.infrastructure import Infrastructure, sqlite_states
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.metrics import Meters
 
 
@@ -55,10 +56,6 @@ def _replicated(
 ) -> ReplicatedSessions:
     log, ids, clock = infrastructure.log, infrastructure.ids, infrastructure.clock
     number = log.partitions(PARTS.session.topic)
-    # apart from the states of owners, which may run in the same process
-    states = sqlite_states(
-        path / "sessions", number, settings.cached(number), settings.command_memory_h, stack
-    )
     owners = {
         aggregate.name: RemoteAggregate(
             aggregate,
@@ -73,5 +70,5 @@ def _replicated(
         domain=cluster.cluster_domain,
         idle_s=cluster.cluster_session_idle_s,
         ports=OwnerDependencies(log, ids, clock, Meters().owner("session-copies")),
-        states=states,
+        copies=sqlite_copies(path / "sessions", number, settings.cached(number), stack),
     )

@@ -1,9 +1,9 @@
 """The copies of sessions that a node keeps: faults of the log, restarts, and another log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +17,11 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.http.problem import Problem
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import LogFault, NewRecord, Record, Tail
+from bookshelf.runtime.agent.copied_states import CopiedStates
+from bookshelf.runtime.agent.copy_file import CopyFile
 from bookshelf.runtime.agent.session_copies import PartitionCopy
 from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.aggregate.context import OwnerDependencies
-from bookshelf.runtime.aggregate.state_cache import StateCache
-from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 
 KEY = "service/stateful/value"
 A, B = "A" * 22, "B" * 22
@@ -87,23 +87,15 @@ class BreakingLog(FaultyLog):
         return BreakingTail(self, await super().tail(topic, partition, offset))
 
 
-@dataclass
-class Stores:
-    """The files of one node, which outlive its process."""
-
-    stores: dict[str, MemoryStateStore] = field(default_factory=dict)
-
-    def made(self, aggregate: Aggregate[Any], _partition: int) -> StateCache:
-        store = self.stores.setdefault(aggregate.name, MemoryStateStore())
-        return StateCache(aggregate, store, None, capacity=4)
-
-
 class Copies:
     """A node's copies, over one log with one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.log = BreakingLog(MemoryLog())
-        self.stores = Stores()
+        self.file = folder / "copies.sqlite"
+
+    def made(self, aggregates: Sequence[Aggregate[Any]], _partition: int) -> CopiedStates:
+        return CopiedStates(aggregates, CopyFile(self.file), capacity=4)
 
     async def append(self, *records: NewRecord) -> None:
         writer = await self.log.writer("client-session", TOPIC, 0)
@@ -113,7 +105,7 @@ class Copies:
     async def reading(self, wait_s: float = 20.0) -> AsyncIterator[ReplicatedSessions]:
         ports = OwnerDependencies(self.log, CountedIds(), FixedClock(), owner_meters())
         made = ReplicatedSessions(
-            PARTS, {}, domain="blue", idle_s=1800, ports=ports, states=self.stores.made, wait_s=wait_s
+            PARTS, {}, domain="blue", idle_s=1800, ports=ports, copies=self.made, wait_s=wait_s
         )
         await made.start()
         try:
@@ -123,8 +115,8 @@ class Copies:
 
 
 @pytest.fixture
-def copies() -> Copies:
-    return Copies()
+def copies(tmp_path: Path) -> Copies:
+    return Copies(tmp_path)
 
 
 async def value(sessions: ReplicatedSessions, key: str) -> str:
@@ -204,7 +196,7 @@ async def test_a_node_that_starts_again_goes_on_from_its_files(copies: Copies) -
         await sessions.complete()
     await copies.append(changed(A, 8))
     ports = OwnerDependencies(copies.log, CountedIds(), FixedClock(), owner_meters())
-    copy = PartitionCopy((PARTS.session, PARTS.shared), 0, ports, copies.stores.made)
+    copy = PartitionCopy((PARTS.session, PARTS.shared), 0, ports, copies.made)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(copy.keep())
         await copy.reach(None)
@@ -213,19 +205,19 @@ async def test_a_node_that_starts_again_goes_on_from_its_files(copies: Copies) -
     assert (copy.begun, copy.folded, state.content.n) == (9, 10, 8)
 
 
-@pytest.mark.parametrize("damage", ["one part is behind", "the log is another"])
-async def test_files_that_do_not_fit_the_log_are_made_again(copies: Copies, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["the file is damaged", "the log is another"])
+async def test_a_file_that_does_not_fit_the_log_is_made_again(copies: Copies, damage: str) -> None:
     await copies.append(opened(A), shared(1), changed(A, 1), changed(A, 2))
     async with copies.reading() as sessions:
         await sessions.complete()
-    if damage == "one part is behind":
-        copies.stores.stores[PARTS.shared.name].save({}, 1)
+    if damage == "the file is damaged":
+        copies.file.write_bytes(b"no database" * 1000)
     else:
         copies.log = BreakingLog(MemoryLog())
         await copies.append(opened(A), shared(1), changed(A, 2))
     async with copies.reading() as sessions:
         state = await sessions.read(PARTS.session, A, to_end=True)
         assert state.content.values[KEY].json == "2"
-        assert state.content.n == (2 if damage == "one part is behind" else 1)
+        assert state.content.n == (2 if damage == "the file is damaged" else 1)
         state = await sessions.read(PARTS.shared, "shared")
         assert state.content.n == 1

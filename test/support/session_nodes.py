@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 from support.fixed_infrastructure import owner_meters
@@ -15,10 +16,10 @@ from bookshelf.cluster.session_parts import PARTS
 from bookshelf.cqrs.service import Service
 from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.agent.copied_states import CopiedStates
+from bookshelf.runtime.agent.copy_file import CopyFile
 from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.aggregate.context import OwnerDependencies
-from bookshelf.runtime.aggregate.state_cache import StateCache
-from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.api.remote_aggregate import CallPorts, RemoteAggregate
@@ -69,7 +70,7 @@ def replicated(shelf: Shelf, domain: str = "blue", idle_s: float = 1800.0) -> Re
         domain=domain,
         idle_s=idle_s,
         ports=OwnerDependencies(ports.log, ports.ids, ports.clock, owner_meters()),
-        states=lambda aggregate, _partition: StateCache(aggregate, MemoryStateStore(), None),
+        copies=lambda parts, _partition: CopiedStates(parts, CopyFile(Path(":memory:"))),
     )
 
 

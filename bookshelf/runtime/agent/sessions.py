@@ -13,10 +13,10 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.session_route import SessionParts
 from bookshelf.http.problem import Problem
 from bookshelf.log.port import partition_of
+from bookshelf.runtime.agent.copied_states import MakeCopies
 from bookshelf.runtime.agent.session_copies import PartitionCopy
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.api.remote_aggregate import RemoteAggregate
-from bookshelf.runtime.infrastructure import MakeStates
 
 #: Seconds that a read waits for a position.
 WAIT_S = 10.0
@@ -35,7 +35,7 @@ class ReplicatedSessions:
         domain: str,
         idle_s: float,
         ports: OwnerDependencies,
-        states: MakeStates,
+        copies: MakeCopies,
         wait_s: float = WAIT_S,
     ) -> None:
         self.parts = parts
@@ -43,7 +43,7 @@ class ReplicatedSessions:
         self.idle_s = idle_s
         self._log = ports.log
         self._ports = ports
-        self._make = states
+        self._make = copies
         self._owners = owners
         self._wait_s = wait_s
         self._copies: dict[int, PartitionCopy] = {}

@@ -140,7 +140,7 @@ class StateCache:
 
     async def open(self, source: str) -> tuple[int, str]:
         """Open the store; return the offset of its states, and the mark of the record before that offset."""
-        made_by = f"{source}/{_form(self._aggregate, self.index)}"  # states of another form cannot be used
+        made_by = f"{source}/{form_of(self._aggregate, self.index)}"  # states of another form cannot be used
         offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
         self._filled = None if self._complete else ""
@@ -369,7 +369,7 @@ class StateCache:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _form(aggregate: Aggregate[Any], index: StateIndex | None) -> str:
+def form_of(aggregate: Aggregate[Any], index: StateIndex | None = None) -> str:
     """Return what stored states depend on: format, aggregate version, shape of the state, index."""
     shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
     indexed = "" if index is None else f"/{index.name}"
