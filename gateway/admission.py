@@ -81,19 +81,14 @@ class GatewayGate(Gate):
         if is_full or size > self._most_bytes - self.waiting_bytes:
             waits.refused += 1
             raise self.reloading()
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        waits.now += 1
-        waits.requests += 1
         self.waiting_bytes += size
         try:
-            async with asyncio.timeout(limiter.wait_s):
-                while self.paused is not None:
-                    await self._resumed.wait()
+            with waits.hold(asyncio.get_running_loop().time):
+                async with asyncio.timeout(limiter.wait_s):
+                    while self.paused is not None:
+                        await self._resumed.wait()
         except TimeoutError:
             waits.refused += 1
             raise self.reloading() from None
         finally:
-            waits.now -= 1
-            waits.seconds += clock() - began
             self.waiting_bytes -= size

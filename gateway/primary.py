@@ -100,8 +100,13 @@ class Primaries:
             return await self._proxy.send(request, route, path)
         end = self._clock() + (route.deadline_s or _IN_ALL_S)
         former: _Primary | None = None
+        waited = False
         while True:
-            primary = await self._ready(rule, route, former, min(end, self._clock() + rule.wait_s))
+            primary = self._find(rule, route)
+            if primary is None or primary == former:
+                with route.pool.absence.waits.hold(self._clock, first=not waited):
+                    primary = await self._ready(rule, route, former, min(end, self._clock() + rule.wait_s))
+                waited = True
             try:
                 answer = await self._ask(request, route, path, rule, primary)
             except Problem as fault:
@@ -123,6 +128,7 @@ class Primaries:
                 async with asyncio.timeout_at(end):
                     await moved.wait()
             except TimeoutError:
+                route.pool.absence.waits.refused += 1
                 msg = f"the group {rule.group} has no primary now; try again in a moment"
                 raise Problem("unavailable", msg) from None
 

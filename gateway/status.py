@@ -295,7 +295,9 @@ class UpstreamMetrics(Collector):
         return [retries, refused, ejections]
 
     def _waits(self) -> Iterable[Metric]:
-        waiting = _gauge("waiting", "Requests that wait for a service, or for the end of a pause", "upstream")
+        waiting = _gauge(
+            "waiting", "Requests that wait for a service, its primary, or the end of a pause", "upstream"
+        )
         waited = _counter("waited", "Requests that have waited")
         seconds = _counter("waited_seconds", "Seconds that requests have waited, all together")
         refused = _counter("waits_refused", "Requests that could not wait, or not longer")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Settings, load
 from bookshelf.cqrs.service import Service
@@ -64,7 +65,7 @@ async def join_domain(
     """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
     Returns what the pages of the node stand on. Without a domain that is None, nothing runs, and nothing is
-    imported for it. The hosts listen. Raises `LogFault`.
+    imported for it. The hosts listen. Raises `LogFault`, `WrongSetting`.
     """
     if not has_domain():
         return None
@@ -73,7 +74,7 @@ async def join_domain(
         wait_until_member,
     )
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
-    from bookshelf.cli.domain_node import AgentPorts  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts, open_admissions  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_presence import NodePlace  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_state import node_pages, report_on_hosts  # noqa: PLC0415 (as above)
     from bookshelf.cluster.node import node_name  # noqa: PLC0415 (as above)
@@ -82,7 +83,8 @@ async def join_domain(
     place = NodePlace(host=hosts[0].address, port=hosts[0].port, is_gateway=gateway is not None)
     running = None if gateway is None else RunningGateway(*gateway)
     ports = AgentPorts.of(infrastructure)
-    agent = await open_agent(name, place, settings, hosts, ports, stack, running)
+    admissions = open_admissions(settings, StartSecret(settings))
+    agent = await open_agent(name, place, admissions, hosts, ports, stack, running)
     await wait_until_member(agent, hosts)
     report = partial(report_on_hosts, agent, hosts, None if gateway is None else gateway[1])
     return node_pages(report, agent.domain, ports.discovery, ports.transport, ports.callers)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import ONE_PROCESS, RunningGateway, make_kinds, services_elsewhere
-from bookshelf.cli.domain_node import AgentPorts, make_agent, open_admissions, run_agent
+from bookshelf.cli.domain_node import AgentPorts, make_agent, run_agent
 from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
-from bookshelf.config import Settings, load
+from bookshelf.config import load
 from bookshelf.cqrs.item import Kind
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
@@ -24,7 +24,7 @@ from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.service import ServiceHost
 
 if TYPE_CHECKING:
-    from bookshelf.runtime.agent.gate import Gate
+    from bookshelf.runtime.agent.gate import Admissions, Gate
 
 #: The tag of the services of this context, which are never paused.
 _NEVER_PAUSED = "cluster"
@@ -38,7 +38,7 @@ def is_never_paused(host: ServiceHost) -> bool:
 async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
     name: str,
     place: NodePlace,
-    settings: Settings,
+    admissions: "Admissions",
     hosts: Sequence[ServiceHost],
     ports: AgentPorts,
     stack: AsyncExitStack,
@@ -46,12 +46,11 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
 ) -> NodeAgent:
     """Run the agent of the node `name` until the stack is closed; return it while it joins.
 
-    The hosts listen. Raises `LogFault`, `WrongSetting`.
+    The hosts listen. Raises `LogFault`.
     """
     cluster = load(ClusterSettings, os.environ)
     services = [host.service.name for host in hosts]
     machine = DomainNode(node_name(name), ports.ids.new(), place.address, services, __version__)
-    admissions = open_admissions(settings)
     gates = {
         host.service.name: ServiceGate(
             host.service.name, PolicyGate(ports.callers), machine.revision_of, admissions, host.note_pause

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from bookshelf.cli.callers import open_callers
 from bookshelf.cli.node_presence import NodePlace, show_presence
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.handlers import AGENT_COMMANDS
@@ -51,9 +50,9 @@ class AgentPorts:
         return cls(**{name: getattr(infrastructure, name) for name in cls.__slots__})
 
     @classmethod
-    def on(cls, log: Log, settings: Settings, discovery: Discovery, transport: Transport) -> "AgentPorts":
-        """Return those of a process that runs no services of the program. Raises `WrongSetting`."""
-        clock, callers = SystemClock(), open_callers(settings, StartSecret(settings))
+    def on(cls, log: Log, discovery: Discovery, transport: Transport, callers: Callers) -> "AgentPorts":
+        """Return those of a process that runs no services of the program."""
+        clock = SystemClock()
         ids = SystemIds(clock)
         return cls(log=log, discovery=discovery, transport=transport, callers=callers, clock=clock, ids=ids)
 
@@ -62,14 +61,14 @@ class AgentPorts:
         return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS)
 
 
-def open_admissions(settings: Settings) -> Admissions:
+def open_admissions(settings: Settings, secret: StartSecret) -> Admissions:
     """Return what signs and reads the gates that have admitted a request. Raises `WrongSetting`.
 
     The key is of the secret of the accounts. Without that, nothing is secret between the processes: any
     program that reaches their ports may send any request.
     """
     if settings.has_accounts or settings.accounts_secret_file:
-        return Admissions(derive_key(StartSecret(settings).read(), _ADMISSION))
+        return Admissions(derive_key(secret.read(), _ADMISSION))
     domain = load(ClusterSettings, os.environ).cluster_domain
     return Admissions(sha256(f"{_ADMISSION} {domain}".encode()).digest())
 

@@ -89,7 +89,7 @@ async def embedded(
 
     Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
-    At the end all is stopped in reverse order: first the gateway, then the services, the log last.
+    At the end all is stopped in reverse order: first the gateway, then the services together, the log last.
     """
     services = _wanted(services, settings)
     check_services([service.loaded() for service in services], {"gateway": Settings().port})
@@ -216,16 +216,23 @@ def _make_hosts(
 
 async def _begin(hosts: Sequence[ServiceHost], stack: AsyncExitStack) -> None:
     """Start the services that wait for no domain; the others listen, but are not registered."""
+    stack.push_async_callback(_stop, hosts)
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
-            stack.push_async_callback(host.stop)
             starting.create_task(host.start() if is_ready_alone(host.service) else host.open())
 
 
 async def _register(hosts: Sequence[ServiceHost], stack: AsyncExitStack) -> None:
     """Start the services that wait for a domain; they are deregistered before the node leaves it."""
+    waiting = [host for host in hosts if not is_ready_alone(host.service)]
+    stack.push_async_callback(_stop, waiting)
     async with asyncio.TaskGroup() as starting:
-        for host in hosts:
-            if not is_ready_alone(host.service):
-                stack.push_async_callback(host.stop)
-                starting.create_task(host.start())
+        for host in waiting:
+            starting.create_task(host.start())
+
+
+async def _stop(hosts: Sequence[ServiceHost]) -> None:
+    """Stop services together: the port of each stays open for the connections that clients have begun."""
+    ended = await asyncio.gather(*(host.stop() for host in hosts), return_exceptions=True)
+    if faults := [fault for fault in ended if isinstance(fault, BaseException)]:
+        raise faults[0]

@@ -199,24 +199,21 @@ async def open_node(
     fetcher = PackageFetcher.of(cluster, folder.path / "packages")
     stack.push_async_callback(fetcher.close)
     start = child_starter(_environment(network, settings), folder.path / "groups", cluster.cluster_load_s)
-    kind = PackageKind(
-        groups,
-        folder.path / "unpacked",
-        fetcher.fetch,
-        start,
-        cluster.cluster_load_s,
-        cluster.cluster_standby_s,
-    )
+    waits = cluster.cluster_load_s, cluster.cluster_standby_s
+    kind = PackageKind(groups, folder.path / "unpacked", fetcher.fetch, start, *waits)
     urls = await _listen(groups, settings, network, ports, stack)
     running = asyncio.create_task(groups.run(), name="service groups")
     stack.callback(running.cancel)
     stack.push_async_callback(kind.close)
     operations: Handler | None = None
-    agent, callers = None, open_callers(settings, StartSecret(settings))
+    agent, secret = None, StartSecret(settings)
+    callers = open_callers(settings, secret)
     if cluster.cluster_domain:
-        from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (only in a domain)
+        from bookshelf.cli.domain_node import open_admissions  # noqa: PLC0415 (only in a domain)
+        from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (as above)
 
-        agent = await open_group_agent(settings, network, kind, discovery, transport, stack)
+        ways, admissions = (discovery, transport, callers), open_admissions(settings, secret)
+        agent = await open_group_agent(network, kind, ways, admissions, stack)
         patient = HttpTransport(answer_s=_ANSWER_S)
         stack.push_async_callback(patient.close)
         operations = DomainOperations(discovery, patient, callers)

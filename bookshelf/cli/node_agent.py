@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import make_kinds, services_elsewhere
-from bookshelf.cli.domain_node import AgentPorts, make_agent, open_admissions, run_agent
+from bookshelf.cli.domain_node import AgentPorts, make_agent, run_agent
 from bookshelf.cli.instance import open_domain_log
 from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.config import Network, Settings, load
+from bookshelf.config import Network, load
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
 from bookshelf.runtime.agent.agent import NodeAgent
@@ -66,19 +66,19 @@ class GroupGates(Mapping[str, PolicyGate]):
 
 
 async def open_group_agent(
-    settings: Settings,
     network: Network,
     kind: PackageKind,
-    discovery: Discovery,
-    transport: Transport,
+    ways: tuple[Discovery, Transport, Callers],
+    admissions: Admissions,
     stack: AsyncExitStack,
 ) -> NodeAgent:
     """Run the agent of a node of groups until the stack is closed; return it once the node is a member.
 
-    Raises `LogFault`, `DiscoveryFault`, `WrongSetting`.
+    `ways`: what it finds, reaches and authenticates the owner of the domain with. Raises `LogFault`,
+    `DiscoveryFault`.
     """
-    ports = AgentPorts.on(await open_domain_log(network, stack), settings, discovery, transport)
-    cluster, admissions = load(ClusterSettings, os.environ), open_admissions(settings)
+    ports = AgentPorts.on(await open_domain_log(network, stack), *ways)
+    cluster = load(ClusterSettings, os.environ)
     return await start_group_agent(network.instance.id, cluster, kind, ports, admissions, stack)
 
 

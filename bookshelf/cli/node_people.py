@@ -83,7 +83,7 @@ class NodePeople:
     async def _ask(
         self, path: str, body: Mapping[str, str], browser: Mapping[str, str], caller: Caller = GUEST
     ) -> tuple[Response, bytes]:
-        instances = (one for one in self._discovery.snapshot().having(USERS) if not one.foreign)
+        instances = self._discovery.snapshot().having(USERS)
         content = msgspec.json.encode(body)
         asked = request("POST", path, content, Content_Type="application/json", **browser)
         self._callers.sign(caller, asked)

@@ -18,6 +18,7 @@ from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport
+from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
@@ -67,7 +68,8 @@ async def open_gateway(
     stack.push_async_callback(server.stop)
     running = (gateway, ReloadableGateway(gateway, gate, rules, limits, server))
     place = (host, server.port, 0 if worker is None else worker.number)
-    pages = await _join(place, settings, network, running, discovery, stack) if has_domain() else None
+    ways = (discovery, options.callers, secret)
+    pages = await _join(place, settings, network, running, ways, stack) if has_domain() else None
     url = f"{server.scheme}://{host}:{server.port}"
     name = network.instance.id or f"gateway-{server.port}"
     await _open_admin_api(settings, name, worker, url, stack, pages)
@@ -80,29 +82,31 @@ async def _join(
     settings: Settings,
     network: Network,
     gateway: tuple[Gateway, ReloadableGateway],
-    discovery: Discovery,
+    ways: tuple[Discovery, Callers, StartSecret],
     stack: AsyncExitStack,
 ) -> NodePages:
     """Make the gateway a node of its domain; return what its pages stand on, once it is a member.
 
-    `place`: its host, its port and the number of its process, or 0. Until then requests wait. Raises
-    `LogFault`, `WrongSetting`.
+    `place`: its host, its port and the number of its process, or 0. `ways`: what it finds the owner of the
+    domain with, and authenticates itself. Until then requests wait. Raises `LogFault`, `WrongSetting`.
     """
     from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
     from bookshelf.cli.domain_kinds import RunningGateway  # noqa: PLC0415 (as above)
-    from bookshelf.cli.domain_node import AgentPorts  # noqa: PLC0415 (as above)
+    from bookshelf.cli.domain_node import AgentPorts, open_admissions  # noqa: PLC0415 (as above)
     from bookshelf.cli.instance import open_domain_log  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_presence import NodePlace  # noqa: PLC0415 (as above)
     from bookshelf.cli.node_state import node_pages, report_on_hosts  # noqa: PLC0415 (as above)
 
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
-    ports = AgentPorts.on(await open_domain_log(network, stack), settings, discovery, transport)
+    discovery, callers, secret = ways
+    ports = AgentPorts.on(await open_domain_log(network, stack), discovery, transport, callers)
+    admissions = open_admissions(settings, secret)
     host, port, process = place
     name = network.instance.id or f"gateway-{host}-{port}"
     name = f"{name}-{process}" if process else name
     where = NodePlace(host=host, port=port, process=process, is_gateway=True)
-    agent = await open_agent(name, where, settings, (), ports, stack, RunningGateway(*gateway))
+    agent = await open_agent(name, where, admissions, (), ports, stack, RunningGateway(*gateway))
     await agent.joined()
     report = partial(report_on_hosts, agent, (), gateway[1])
     return node_pages(report, agent.domain, discovery, transport, ports.callers)

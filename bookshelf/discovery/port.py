@@ -33,12 +33,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     stale: bool = False
 
     def having(self, tags: Iterable[str]) -> tuple[Instance, ...]:
-        """Return the instances that have all these tags. Raises `ValueError` if no tag is given."""
+        """Return our instances that have all these tags; a foreign one is never asked in place of ours.
+
+        Raises `ValueError` if no tag is given.
+        """
         wanted = frozenset(tags)
         if not wanted:
             msg = "name at least one tag to discover by"
             raise ValueError(msg)
-        return tuple(instance for instance in self.instances if wanted.issubset(instance.tags))
+        return tuple(one for one in self.instances if not one.foreign and wanted.issubset(one.tags))
 
 
 class Discovery(Protocol):

@@ -338,7 +338,7 @@ class Proxy:
         if now + pause_s > end:
             absence.refuse()
             return False
-        with absence.hold(pause_s, first=not call.held):
+        with absence.hold(self._clock, first=not call.held):
             call.held = True
             await self._pause(pause_s)
         call.begin_round()

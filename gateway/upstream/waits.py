@@ -1,6 +1,6 @@
-"""Counts the requests that wait in the gateway: while it is paused, and for a service that is away."""
+"""Counts the requests that wait: for the end of a pause, for a service that is away, for a primary."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -16,6 +16,18 @@ class Waits:
         self.now = self.requests = self.refused = 0
         self.seconds = 0.0
 
+    @contextmanager
+    def hold(self, clock: Callable[[], float], *, first: bool = True) -> Iterator[None]:
+        """Count a request that waits in the block; `first`: it has not waited before. `clock`: in seconds."""
+        began = clock()
+        self.now += 1
+        self.requests += first
+        try:
+            yield
+        finally:
+            self.now -= 1
+            self.seconds += clock() - began
+
 
 #: Requests of one service that are held at once while it is away; further ones are answered at once.
 _HELD = 200
@@ -24,14 +36,16 @@ _HELD = 200
 class Absence:
     """Since when a service has no instance that accepts connections, and how many requests are held for it.
 
-    Only a service that has answered before is expected back.
+    Only a service that has answered before is expected back. `waits` counts these requests, and those that
+    wait for a primary of the service.
     """
 
-    __slots__ = ("_known", "_since", "waits")
+    __slots__ = ("_held", "_known", "_since", "waits")
 
     def __init__(self) -> None:
         self._known = False
         self._since: float | None = None
+        self._held = 0
         self.waits = Waits()
 
     def ended(self) -> None:
@@ -43,22 +57,21 @@ class Absence:
 
         It is `now`, if the service is not expected back or too many requests are held.
         """
-        if not self._known or self.waits.now >= _HELD:
+        if not self._known or self._held >= _HELD:
             return now
         if self._since is None:
             self._since = now
         return self._since + away_s
 
     @contextmanager
-    def hold(self, seconds: float, *, first: bool) -> Iterator[None]:
-        """Count a request as held for so long; `first`: it was not held before."""
-        self.waits.now += 1
-        self.waits.requests += first
-        self.waits.seconds += seconds
+    def hold(self, clock: Callable[[], float], *, first: bool) -> Iterator[None]:
+        """Count a request as held in the block; `first`: it was not held before."""
+        self._held += 1
         try:
-            yield
+            with self.waits.hold(clock, first=first):
+                yield
         finally:
-            self.waits.now -= 1
+            self._held -= 1
 
     def refuse(self) -> None:
         """Count a request that is turned away, unless the service was never there."""

@@ -52,7 +52,9 @@ class NoPackageKind:
 
     def check(self, change: ItemChange) -> tuple[ItemProblem, ...]:
         """Return what is wrong with a change."""
-        return (ItemProblem("index.toml", self._reason),) if self._reason else check_package(change)
+        if self._reason and change.action == "put":
+            return (ItemProblem("index.toml", self._reason),)
+        return check_package(change)
 
     def concerns(self, _change: ItemChange) -> Collection[str] | None:
         """Return no service."""

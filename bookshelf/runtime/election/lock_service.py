@@ -117,7 +117,7 @@ class LockService:
         return [
             instance
             for instance in self._discovery.snapshot().having(TAGS)
-            if instance.service == SERVICE_NAME and not instance.foreign
+            if instance.service == SERVICE_NAME
         ]
 
     async def _send(self, instance: Instance, asked: Request) -> Response:

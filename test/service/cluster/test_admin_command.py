@@ -143,6 +143,11 @@ async def test_what_is_not_valid_is_refused(node: Administered, tmp_path: Path) 
     assert (await node.run("load", "A"))[0] == 2
 
 
+async def test_unloading_what_is_not_loaded_changes_nothing(node: Administered) -> None:
+    code, text = await node.run("unload", "counters")
+    assert (code, text.startswith("Nothing changes")) == (0, True), text
+
+
 @pytest.mark.parametrize(
     ("change", "detail"),
     [

@@ -108,7 +108,7 @@ async def test_requests_that_are_held_are_bounded_in_number() -> None:
     sending.leave()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("gateway.upstream.waits._HELD", 1)
-        with sending.pool.absence.hold(1.0, first=True):
+        with sending.pool.absence.hold(lambda: sending.now, first=True):
             assert await held_for(sending) == ("unavailable", 0.0)
 
 

@@ -81,6 +81,37 @@ async def test_requests_wait_for_a_primary(cluster: FakeCluster) -> None:
     assert group.asked == [5, 0]
 
 
+async def waits_of(cluster: FakeCluster) -> list[float]:
+    """Return the metrics of what waits for the service: now, all together, and what was refused."""
+    page = (await whole(await cluster.gateway.handle(request("GET", "/metrics")))).decode()
+    names = ("waiting", "waited_total", "waits_refused_total")
+    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    return [float(lines[f'bookshelf_gateway_{name}{{upstream="counters"}}']) for name in names]
+
+
+async def test_metrics_count_what_waits_for_a_primary(cluster: FakeCluster) -> None:
+    group = await Group(cluster, Service(COUNTERS, DONE)).start()
+    asking = [asyncio.create_task(group.ask()) for _ in range(3)]
+    await eventually(lambda: group.locks.opened > 0)
+
+    async def wait() -> bool:
+        return await waits_of(cluster) == [3, 3, 0]
+
+    await until_true(wait, "three wait")
+    group.locks.hold("counters", "node1", 7)
+    await asyncio.gather(*asking)
+    assert (await group.ask()).status == 200  # there is a primary: it does not wait
+    assert await waits_of(cluster) == [0, 3, 0]
+    group.locks.free("counters")
+    put_rules(cluster, primary=[{"group": "counters", "wait_s": 0.0}])
+
+    async def refused() -> bool:
+        return (await group.ask()).status == 503
+
+    await until_true(refused, "the gateway has read that the lock is free")
+    assert (await waits_of(cluster))[2] >= 1
+
+
 async def test_without_a_primary_in_time_the_answer_asks_to_try_again(cluster: FakeCluster) -> None:
     group = await Group(cluster, Service(COUNTERS, DONE)).start(wait_s=0.01)
     answer = await group.ask("POST")

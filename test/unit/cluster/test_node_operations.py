@@ -1,0 +1,39 @@
+"""The requests of operators at the admin API of a node: where they go."""
+
+import msgspec
+
+from bookshelf.cli.node_operations import DomainOperations
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.http.client import HttpTransport, LocalTransport
+from bookshelf.http.message import Request, Response, request
+from bookshelf.runtime.api.identity import SignedCallers
+
+CALLERS = SignedCallers(b"a secret of this test")
+
+
+class NotedRequests:
+    """A service that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def handle(self, asked: Request) -> Response:
+        """Answer a request."""
+        self.asked.append(f"{CALLERS.of(asked).actor} {asked.target}")
+        return Response(200, {}, b"{}")
+
+
+async def test_requests_of_operators_go_to_our_own_instances_only() -> None:
+    discovery, transport = LocalDiscovery(), LocalTransport(HttpTransport())
+    ours, stranger = NotedRequests(), NotedRequests()
+    transport.attach("ours", 1, ours)
+    transport.attach("stranger", 1, stranger)
+    operations = DomainOperations(discovery, transport, CALLERS)
+    tags = ("cluster", "rollouts")
+    foreign = Instance(id="a", service="rollouts", tags=tags, address="stranger", port=1, foreign=True)
+    await discovery.register(foreign)
+    assert (await operations.handle(request("GET", "/bookshelf/cluster/status"))).status == 503
+    await discovery.register(msgspec.structs.replace(foreign, id="b", address="ours", foreign=False))
+    assert (await operations.handle(request("GET", "/bookshelf/cluster/status"))).status == 200
+    assert (ours.asked, stranger.asked) == (["operator /cluster/status"], [])
