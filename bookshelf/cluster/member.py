@@ -100,12 +100,15 @@ class LocalResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def is_concerned(kind: Kind, name: str, services: Iterable[str], *, runs_groups: bool) -> bool:
-    """Return True if a node with these services is paused while this item changes."""
+    """Return True if a node with these services is paused while this item changes.
+
+    Groups come and go, and a policy may be for one of their services: then its gate alone is closed.
+    """
     match kind:
         case "settings" | "gateway":
             return True
         case "policy":
-            return name in services
+            return name in services or runs_groups
         case "package":
             return runs_groups
 

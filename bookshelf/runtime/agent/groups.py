@@ -73,6 +73,8 @@ class ActiveGroup:
         self.version = version
         #: The instances as the process listens, by service.
         self.registered: dict[str, Instance] = {}
+        #: It is unloaded, unless the open rollout is rolled back.
+        self.is_leaving = False
 
 
 class ServiceGroups:

@@ -97,15 +97,20 @@ class PackageKind:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Every process that may still run.
         self._children: set[ServiceChild] = set()
+        #: The groups that are loaded in the open rollout, by name.
+        self.following: dict[str, ActiveGroup] = {}
 
     def check(self, change: ItemChange) -> tuple[ItemProblem, ...]:
         """Return what is wrong with a change."""
         return check_package(change)
 
     def concerns(self, change: ItemChange) -> Collection[str] | None:
-        """Return the services of the group that run now."""
-        group = self.groups.active.get(change.name)
-        return () if group is None else {service.name for service in group.child.services}
+        """Return the services of the group that run now, and those that are loaded to follow them.
+
+        These answer nothing either until the rollout has ended: it may still be rolled back.
+        """
+        groups = (self.groups.active.get(change.name), self.following.get(change.name))
+        return {service.name for group in groups if group is not None for service in group.child.services}
 
     async def load(self, change: ItemChange) -> LoadedItem:
         """Fetch, verify and start a package, without registering it. Raises `ItemRefused`."""
@@ -116,7 +121,9 @@ class PackageKind:
             return _Nothing() if current is None else LoadedGroup(self, current, None)
         if current is not None and current.digest == change.digest:
             return _Nothing()
-        return LoadedGroup(self, current, await self.start(change.name, change.digest))
+        following = await self.start(change.name, change.digest)
+        self.following[change.name] = following
+        return LoadedGroup(self, current, following)
 
     async def start(self, name: str, digest: str) -> ActiveGroup:
         """Return a group that is loaded and not active. Raises `ItemRefused`; nothing of it runs then."""
@@ -141,7 +148,7 @@ class PackageKind:
         _logger.error("service-group-ended", group=group.name, pid=group.child.pid)
         self.groups.forget(group)
         self._keep(self.end(group.child))
-        if self.groups.active.get(group.name) is group:
+        if self.groups.active.get(group.name) is group and not group.is_leaving:
             self._keep(self._restart(group))
 
     async def _restart(self, group: ActiveGroup) -> None:
@@ -210,11 +217,13 @@ class LoadedGroup:
         if self._following is not None:
             await self._activate(self._following)
         elif self._current is not None:
-            self._kind.groups.remove(self._current)
+            # its routes stay until the rollout has ended: 404 would be an answer from the next revision
+            self._current.is_leaving = True
 
     async def undo(self) -> None:
         """Return to the former process, which still runs, and end the new one."""
         if self._following is not None:
+            self._kind.following.pop(self._following.name, None)
             await self._kind.end(self._following.child)
             self._kind.groups.forget(self._following)
         if self._is_deployed and self._current is not None:
@@ -225,6 +234,7 @@ class LoadedGroup:
 
     async def _return_to(self, former: ActiveGroup) -> None:
         """Let the former process serve again, or another one with the same package if it has ended."""
+        former.is_leaving = False
         try:
             await self._activate(former)
         except ItemRefused:
@@ -233,6 +243,10 @@ class LoadedGroup:
 
     async def settle(self) -> None:
         """End the former process once its time on standby is over."""
+        if self._following is not None:
+            self._kind.following.pop(self._following.name, None)
+        elif self._current is not None:
+            self._kind.groups.remove(self._current)
         if self._current is not None:
             self._kind.end_later(self._current.child)
 

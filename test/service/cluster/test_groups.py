@@ -73,7 +73,7 @@ async def test_undo_of_unloading_brings_the_group_back_and_what_is_the_same_is_n
     before = node.state()
     unloading = await node.load(None)
     await unloading.deploy()
-    assert (await node.get())[0] == 404
+    assert (await node.get())[0] == 503
     await unloading.undo()
     assert await node.get() == (200, b"one")
     await node.run(package())
