@@ -33,6 +33,8 @@ from bookshelf.runtime.agent.repository import NotInRepository, RepositoryFault,
 from bookshelf.runtime.logs import configure
 
 _ROLLOUTS = "/bookshelf/cluster/rollouts"
+#: Seconds that a command waits for the nodes: as long as a request may, since groups start slowly.
+_WAIT_S = 60.0
 
 
 @click.group()
@@ -110,6 +112,7 @@ def _propose(
             "barrier": options["barrier"],
             "commit": options["commits"],
             "rollout": options["rollout"],
+            "wait": _WAIT_S,
         }
         _print(target, expect(*await client.send("POST", _ROLLOUTS, body)))
 
@@ -227,7 +230,7 @@ def commit(target: Target, rollout: str | None) -> None:
         name = rollout or _open_one(state)
         path = f"{_ROLLOUTS}/{name}/commit"
         changes = state.get("changes", 0) if state["rollout"] == name else 0
-        _print(target, expect(*await client.send("POST", path, {"changes": changes})))
+        _print(target, expect(*await client.send("POST", path, {"changes": changes, "wait": _WAIT_S})))
 
     _carry_out(target, work)
 
@@ -246,7 +249,7 @@ def rollback(target: Target, rollout: str | None) -> None:
 
     async def work(client: Administration) -> None:
         name = rollout or _open_one(await client.status())
-        _print(target, expect(*await client.send("POST", f"{_ROLLOUTS}/{name}/rollback", {})))
+        _print(target, expect(*await client.send("POST", f"{_ROLLOUTS}/{name}/rollback", {"wait": _WAIT_S})))
 
     _carry_out(target, work)
 

@@ -119,6 +119,7 @@ def test_a_group_keeps_its_events_rows_and_sessions_when_it_is_replaced_and_unlo
 ) -> None:
     nodes.add("1.0.0")
     assert "committed" in nodes.admin("load", "tallies").well
+    until(lambda: 503 not in nodes.both("/tallies/books"), "both have read the commit", PATIENCE_S)
     one, two = nodes.clients
     for client in (one, two, one):
         assert client.post("/tallies/books", {}).status == 204
