@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from support.group_domain import GroupDomain, put
@@ -11,10 +11,14 @@ from support.group_node import LOAD_S
 from support.packages import SERVICES, package
 from support.until import eventually
 
+from bookshelf.cluster.member import NodeState
 from bookshelf.cqrs.item import ItemChange
 from bookshelf.http.message import request
 from bookshelf.runtime.agent.deployment import Deployment, Key
 from bookshelf.runtime.agent.item import ItemRefused
+
+if TYPE_CHECKING:
+    from bookshelf.cluster.node import DomainNode
 
 CLOSED = {"kind": "policy", "name": "counters", "content": 'state = "closed"\n'}
 
@@ -43,6 +47,11 @@ async def domain(tmp_path: Path) -> AsyncIterator[GroupDomain]:
         yield running
 
 
+def state(domain: GroupDomain, number: int) -> NodeState:
+    """Return what a node is doing."""
+    return cast("DomainNode", domain.agents[number].machine).state
+
+
 def hold(domain: GroupDomain) -> HeldDeployment:
     """Hold the second node before its deployment."""
     agent = domain.agents[1]
@@ -56,7 +65,7 @@ async def deployed_by_one(domain: GroupDomain, change: dict[str, str]) -> "async
     changing = asyncio.create_task(domain.change(change))
 
     async def is_deployed() -> bool:
-        return bool(domain.agents[0].machine.state.deployed)
+        return state(domain, 0).deployed
 
     await eventually(is_deployed, "the first node has deployed it", LOAD_S)
     return changing
@@ -91,7 +100,7 @@ async def test_a_policy_of_a_group_applies_once_all_nodes_have_it(domain: GroupD
     held = hold(domain)
     held.fault = OSError("it breaks")
     changing = await deployed_by_one(domain, CLOSED)
-    assert [await kinds_of(domain), domain.agents[1].machine.state.admits] == ["reloading", False]
+    assert [await kinds_of(domain), state(domain, 1).admits] == ["reloading", False]
     held.may_deploy.set()
     assert (await changing).json["state"] == "rolled-back"
     await domain.until_both_answer(200, b"one")
