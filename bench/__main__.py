@@ -43,7 +43,11 @@ _LIST = "; ".join(
     show_default=True,
     help="The log to measure on.",
 )
-@click.option("--broker", metavar="ADDR", help="For --log kafka: a broker, 127.0.0.1:9092 if none is set.")
+@click.option(
+    "--broker",
+    metavar="ADDR",
+    help="A broker: for --log kafka, 127.0.0.1:9092 if none is set; for `cluster`, or else it runs its own.",
+)
 @click.option("--all", "everything", is_flag=True, help="Include the measurements that take minutes.")
 @click.option(
     "--runs",
@@ -90,7 +94,7 @@ def bench(
             what = chosen(names, everything=everything, among=among)
         except BenchFault as fault:
             stop(str(fault))
-        run(_bench(what, Plan(**plan, broker="" if log == "sqlite" else _reached(broker))))
+        run(_bench(what, Plan(**plan, broker=_reached(broker) if broker or log == "kafka" else "")))
 
     try:
         guarded(go)

@@ -10,17 +10,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import msgspec
 
 from bench import programs
+from bench.figures import latencies
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.http.server import free_port
 
-#: Writes that are measured, those before them, and seconds that one may take.
-_ROUNDS, _WARM_UP, _PATIENCE_S, _LOOK_S = 15, 3, 60.0, 0.05
+#: Writes before those that are measured, and seconds that one may take.
+_WARM_UP, _PATIENCE_S, _LOOK_S = 5, 60.0, 0.05
 _KEY = "bench"
 _OK = 200
 
@@ -127,8 +127,8 @@ def installed() -> dict[str, str | None]:
     return found if find_spec("aiohttp") is not None else dict.fromkeys(found)
 
 
-async def delays(name: str, program: str, watchers: int, folder: Path) -> dict[str, float]:
-    """Return the median and the longest time until all watchers have a write, in milliseconds."""
+async def delays(name: str, program: str, watchers: int, folder: Path, rounds: int) -> dict[str, float]:
+    """Return the times until all watchers have a write, over so many writes, in milliseconds."""
     from aiohttp import ClientSession, ClientTimeout, TCPConnector  # noqa: PLC0415 (an extra)
 
     connector, timeout = TCPConnector(limit=0), ClientTimeout(total=None)
@@ -136,25 +136,25 @@ async def delays(name: str, program: str, watchers: int, folder: Path) -> dict[s
         server = _Consul(session) if name == "consul watch" else _Etcd(session)
         async with _running(server.command(program, folder)):
             await _until_answered(lambda: server.put("0"))
-            return await _measured(server, watchers)
+            return await _measured(server, watchers, rounds)
 
 
-async def _measured(server: _Consul | _Etcd, watchers: int) -> dict[str, float]:
+async def _measured(server: _Consul | _Etcd, watchers: int, rounds: int) -> dict[str, float]:
     watched, begun = Watched(watchers), Watched(watchers)
     begun.expect("begun")
     tasks = [asyncio.create_task(server.watch(watched, lambda: begun.note("begun"))) for _ in range(watchers)]
     try:
         await begun.complete()
-        taken_ms: list[float] = []
-        for number in range(1, _WARM_UP + _ROUNDS + 1):
+        taken_s: list[float] = []
+        for number in range(1, _WARM_UP + rounds + 1):
             watched.expect(str(number))
             began = time.perf_counter()
             await server.put(str(number))
             await watched.complete()
-            taken_ms.append(1e3 * (time.perf_counter() - began))
+            taken_s.append(time.perf_counter() - began)
     finally:
         await cancel_and_wait(*tasks)
-    return {"p50_ms": median(taken_ms[_WARM_UP:]), "max_ms": max(taken_ms[_WARM_UP:])}
+    return latencies(taken_s[_WARM_UP:])
 
 
 async def _until_answered(ask: Callable[[], Awaitable[None]]) -> None:

@@ -133,7 +133,8 @@ LAW: Law = {
             "bookshelf.photos",
             "bookshelf.cli.embedded",
         ),
-        *("bookshelf.cli.instance", "bookshelf.cli.command"),
+        *("bookshelf.cli.instance", "bookshelf.cli.command", "bookshelf.cli.domain"),
+        *("bookshelf.cli.sessions", "bookshelf.cli.repository_folder"),
         *("bookshelf.http", "bookshelf.concurrency", "bookshelf.galera", "bookshelf.cluster", "gateway"),
     },
 }

@@ -59,6 +59,7 @@ _OF_EXTRAS = (
     "bookshelf.storage.postgres.storage",
     "bookshelf.storage.postgres.table_sets",
     "bench.kafka.",
+    "bench.nodes.",
     "bench.eventsourcing_baseline",
     "bench.protean_peer",
     "gateway.ingress.rate_limit",
