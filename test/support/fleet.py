@@ -20,6 +20,8 @@ AGGREGATES = ("newbook", "readbook")
 VIEWS = ("booklist", "lastreadbooks")
 GATEWAY = "gateway"
 PARTITIONS = 4
+#: The most gateways of one fleet.
+GATEWAYS = 2
 
 
 class _Beside(Client):
@@ -44,9 +46,8 @@ class Fleet:
         self.broker = broker
         self.consul = consul
         self.settings = {"BOOKSHELF_KAFKA_PARTITIONS": str(PARTITIONS), **settings}
-        #: The gateway comes back where it was: its clients know no other place.
-        [port] = reserved_ports(1)
-        self._port = str(port)
+        #: A gateway comes back where it was: its clients know no other place.
+        self._ports = reserved_ports(GATEWAYS)
         self.members: dict[str, Member] = {}
         #: The `broker` and `consul` of members that have a way of their own to them.
         self.addresses: dict[str, Mapping[str, str]] = {}
@@ -59,7 +60,7 @@ class Fleet:
         options = {
             "broker": self.broker,
             "consul": self.consul,
-            "port": self._port if service == GATEWAY else "0",
+            "port": str(self._ports[number - 1]) if service == GATEWAY else "0",
             "id": name,
             "data": str(self.folder / "data"),
             **self.addresses.get(name, {}),
@@ -115,8 +116,12 @@ class Fleet:
 
     @property
     def gateway(self) -> Client:
-        """A new client of the gateway."""
-        return Client(f"http://{HOST}:{self._port}", "/bookshelf")
+        """A new client of the first gateway."""
+        return self.gateway_of(1)
+
+    def gateway_of(self, number: int) -> Client:
+        """Return a new client of one of the gateways."""
+        return Client(f"http://{HOST}:{self._ports[number - 1]}", "/bookshelf")
 
     def beside(self, newbook: Member) -> Client:
         """A client that goes past the gateway, to this instance of newbook."""

@@ -45,23 +45,26 @@ STAGES = (
     Stage("rolled back", "cluster.rollout-rolled-back.v1", "stop"),
 )
 _OPEN = STAGES[:4]
+#: The deployment, of which a rollback is requested that the victim does not read.
+UNDONE = Stage("undone", '"phase":"deploy"', "stop")
 
 
 class Case(NamedTuple):
-    """A fault. `victim`: owner or node, or the server that a node is cut off from."""
+    """A fault. `victim`: owner, node or gateway; `server`: what that is cut off from, or nothing."""
 
     fault: Fault
     stage: Stage
     victim: str
     point: Point
     barrier: Barrier
+    server: str = ""
     cut: Cut = "refused"
 
     @property
     def name(self) -> str:
         """What it is called in the list of tests."""
         parts = [self.fault, self.stage.name, self.victim, self.point, self.barrier]
-        return "-".join([*parts, self.cut] if self.fault == "cut" else parts)
+        return "-".join([*parts, self.server, self.cut] if self.server else parts)
 
 
 def _cases() -> list[Case]:
@@ -75,7 +78,27 @@ def _cases() -> list[Case]:
     made += [Case("join", stage, "node", "before", "prepare") for stage in STAGES]
     made += [Case("broker", stage, "broker", "before", "prepare") for stage in _OPEN]
     cuts = product(_OPEN, ("Kafka", "Consul"), BARRIERS, CUTS)
-    made += [Case("cut", stage, victim, "before", barrier, cut) for stage, victim, barrier, cut in cuts]
+    made += [_cut(stage, "node", barrier, server, cut) for stage, server, barrier, cut in cuts]
+    made += [_cut(UNDONE, "node", barrier, "Kafka", cut) for barrier, cut in product(BARRIERS, CUTS)]
+    made.append(_cut(STAGES[6], "node", "commit", "Kafka", "silent"))
+    made.append(_cut(STAGES[6], "node", "prepare", "Kafka", "refused"))
+    return made + _cases_of_gateways()
+
+
+def _cut(stage: Stage, victim: str, barrier: Barrier, server: str, cut: Cut) -> Case:
+    return Case("cut", stage, victim, "before", barrier, server, cut)
+
+
+def _cases_of_gateways() -> list[Case]:
+    """Return what happens to one of the two gateways; the rollouts pause them, too."""
+    made: list[Case] = []
+    for number, stage in enumerate(STAGES):
+        made.append(Case("kill", stage, "gateway", POINTS[number % 2], BARRIERS[number // 2 % 2]))
+        made.append(Case("stop", stage, "gateway", "before", BARRIERS[number % 2]))
+    for number, (stage, cut) in enumerate(product((*_OPEN[1:], UNDONE), CUTS)):
+        made.append(_cut(stage, "gateway", BARRIERS[number // 2 % 2], "Kafka", cut))
+    for number, (stage, cut) in enumerate(product(_OPEN[2:], CUTS)):
+        made.append(_cut(stage, "gateway", BARRIERS[number // 2 % 2], "Consul", cut))
     return made
 
 

@@ -6,30 +6,26 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from threading import Event, Thread
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
-from support import consul, kafka
 from support.client import Client, Reply
-from support.cut_wire import CutWire
-from support.fleet import Fleet, fleet_of_a_domain
-from support.kafka import HOST, Broker
-from support.kafka_proxy import BackgroundLoop
+from support.fleet import HOST, Fleet
 from support.member import Member
-from support.reserved_ports import reserved_ports
 from support.until import until
 
 BOOK = {"title": "Dune", "author": "Frank Herbert", "published": "1965"}
 NODES = ("newbook-1", "newbook-2")
-#: The node that has its own way to Kafka and to Consul.
-CUT_OFF = "newbook-1"
-#: A rollout waits less long for its commit than by default, and a paused node for the log.
-LIMITS = {"BOOKSHELF_CLUSTER_COMMIT_TIMEOUT_MS": "6000"}
+GATEWAYS = ("gateway-1", "gateway-2")
 #: Seconds that a step may take on a machine that does much else.
 LONG_S = 180.0
+
+
+#: What a rollout changes.
+What = Literal["policy", "settings"]
 
 
 class SeenRevision(NamedTuple):
@@ -53,7 +49,10 @@ def check_revisions(seen: list[SeenRevision]) -> None:
 
 
 class RolloutSystem:
-    """Two instances of rollouts and of newbook, and a gateway; each but that obeys a file of orders."""
+    """Two instances of rollouts and of newbook, and two gateways; each obeys a file of orders.
+
+    Administrators ask the first gateway, which nothing happens to.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -61,8 +60,7 @@ class RolloutSystem:
         #: The longest time, in seconds, from the repair of each kind of fault until all nodes served again.
         self.recovered_s: dict[str, float] = {}
         self.start("rollouts-1").ready()  # it creates all topics
-        others = [self.start(name) for name in ("rollouts-2", *NODES)]
-        for member in (*others, fleet.launch("gateway", 1)):
+        for member in [self.start(name) for name in ("rollouts-2", *NODES, *GATEWAYS)]:
             member.ready()
 
     def orders(self, name: str) -> Path:
@@ -83,12 +81,12 @@ class RolloutSystem:
         return self.fleet.launch(service, int(number), program)
 
     def client(self, name: str) -> Client | None:
-        """Return a client of a node, past the gateway, or of the gateway; None if it is not there."""
-        if name == "gateway":
-            return self.fleet.gateway
+        """Return a client of a gateway, or of a node past the gateways; None if it is not there."""
         member = self.fleet.members.get(name)
         port = member.port if member is not None and member.alive else None
-        return None if port is None else Client(f"http://{HOST}:{port}")
+        if port is None or name not in GATEWAYS:
+            return None if port is None else Client(f"http://{HOST}:{port}")
+        return self.fleet.gateway_of(int(name[-1]))
 
     def ask(self, method: str, path: str, body: object = None) -> Reply | None:
         """Ask the gateway, maybe in vain."""
@@ -107,21 +105,25 @@ class RolloutSystem:
         assert isinstance(there, list | tuple)
         return frozenset(there)
 
-    def propose(self, **fields: object) -> Reply | None:
-        """Propose a policy of newbook that differs from all before; its requests are answered as ever."""
+    def propose(self, what: What = "policy", **fields: object) -> Reply | None:
+        """Propose an item that differs from all before; requests are answered as ever.
+
+        A policy is of newbook, and pauses that; settings pause the gateways, too.
+        """
         self._proposed += 1
-        content = f"deadline_s = {10 + self._proposed}\n"
-        change = {"kind": "policy", "name": "newbook", "content": content}
+        policy = {"name": "newbook", "content": f"deadline_s = {10 + self._proposed}\n"}
+        settings = {"content": f"gateway_deadline_s = {10 + self._proposed}\n"}
+        change = {"kind": what, **(policy if what == "policy" else settings)}
         return self.ask("POST", "/cluster/rollouts", {"changes": [change], "wait": 30, **fields})
 
-    def drive(self, way: str, barrier: str) -> None:
+    def drive(self, way: str, barrier: str, what: What) -> None:
         """Make a rollout go the way that reaches a stage."""
         if way == "abort":
-            prepared = self.propose(barrier=barrier)
+            prepared = self.propose(what, barrier=barrier)
             rollout = prepared.json.get("rollout", "") if prepared is not None else ""
             self.ask("POST", f"/cluster/rollouts/{rollout}/rollback", {})
         else:
-            self.propose(barrier=barrier, commit=True)
+            self.propose(what, barrier=barrier, commit=True)
 
     def serve(self, revision: object) -> bool:
         """Return True if all instances of newbook answer from this revision."""
@@ -155,10 +157,9 @@ class RolloutSystem:
         members = reply.json if reply is not None and reply.status == 200 else ()
         return next((one["epoch"] for one in members if one["node"] == name and not one["left"]), 0)
 
-    def is_decided(self) -> bool:
-        """Return True if no rollout is open, or it is only to be undone by nodes that are silent."""
-        status = self.status()
-        return status.get("rollout") == "" or status.get("state") == "rollback"
+    def has_ended(self) -> bool:
+        """Return True if no rollout is open."""
+        return self.status().get("rollout") == ""
 
     def is_decided_without(self, absent: list[str]) -> bool:
         """Return True if no rollout is open, and the absent nodes are evicted."""
@@ -170,13 +171,18 @@ class RolloutSystem:
     def commit(self) -> None:
         """Have a change committed that all serve then."""
         until(self.is_complete, "all nodes are members", LONG_S)
+        self.commit_by_members()
+        until(self.agree, "all nodes serve it", LONG_S)
+
+    def commit_by_members(self) -> object:
+        """Have a change committed by those that are members now; return the revision."""
 
         def committed() -> bool:
             reply = self.propose(commit=True)
             return reply is not None and reply.status == 200
 
         until(committed, "a rollout is committed", LONG_S)
-        until(self.agree, "all nodes serve it", LONG_S)
+        return self.status().get("revision")
 
     def recover(self, kind: str, before: object) -> None:
         """Wait until all nodes are members and serve one result: the revision before, or the next one."""
@@ -204,13 +210,13 @@ def is_stopped(member: Member) -> bool:
 
 
 class Recorder:
-    """Asks the nodes and the gateway, or only what is named, all the time, until the block ends."""
+    """Asks the nodes and the gateways, or only what is named, all the time, until the block ends."""
 
     def __init__(self, system: RolloutSystem, *names: str) -> None:
         self._system = system
         self._over = Event()
         self.seen: list[SeenRevision] = []
-        names = names or (*NODES, "gateway")
+        names = names or (*NODES, *GATEWAYS)
         self._threads = [Thread(target=self._ask, args=(name,), daemon=True) for name in names]
 
     def __enter__(self) -> Self:
@@ -242,14 +248,16 @@ class Recorder:
 
 
 @contextmanager
-def driven(system: RolloutSystem, way: str, barrier: str, order: Path) -> Iterator[Future[None]]:
+def driven(
+    system: RolloutSystem, way: str, barrier: str, order: Path, what: What = "policy"
+) -> Iterator[Future[None]]:
     """Drive a rollout beside the block until the order is carried out, and wait for the answer at its end.
 
     A rollout is tried again that ends before: on a machine that does much else any node may be silent.
     """
 
     def is_reached() -> bool:
-        system.drive(way, barrier)
+        system.drive(way, barrier, what)
         return not order.exists()
 
     with ThreadPoolExecutor(1) as administrator:
@@ -258,47 +266,3 @@ def driven(system: RolloutSystem, way: str, barrier: str, order: Path) -> Iterat
         )
         yield answer
         answer.result()
-
-
-class CuttableDomain:
-    """A broker and an agent; one node comes to them through wires that can be cut."""
-
-    def __init__(self, broker: Broker, to_broker: CutWire, to_agent: CutWire, system: RolloutSystem) -> None:
-        self.broker = broker
-        self.system = system
-        self._wires = {"Kafka": to_broker, "Consul": to_agent}
-
-    def wire(self, server: str) -> CutWire:
-        """Return the way of the node to Kafka or to Consul."""
-        return self._wires[server]
-
-
-@contextmanager
-def side_broker(folder: Path, background_loop: BackgroundLoop) -> Iterator[tuple[Broker, CutWire]]:
-    """Run a broker with a second listener, whose clients come through a wire."""
-    *own, side, port = reserved_ports(5)
-    names = {"PLAINTEXT": own[0], "SIDE": side, "CONTROLLER": own[2]}
-    advertised = {"PLAINTEXT": own[0], "SIDE": port}
-    settings = {
-        "listeners": ",".join(f"{name}://{HOST}:{number}" for name, number in names.items()),
-        "advertised__listeners": ",".join(f"{name}://{HOST}:{at}" for name, at in advertised.items()),
-        "listener__security__protocol__map": ",".join(f"{name}:PLAINTEXT" for name in names),
-    }
-    wire = CutWire(background_loop, side, port)
-    with closing(wire), kafka.brokers(folder, 1, own, **settings) as [broker]:
-        yield broker, wire
-
-
-@contextmanager
-def cuttable_domain(folder: Path) -> Iterator[CuttableDomain]:
-    """Run a broker, an agent and the processes of a domain."""
-    with (
-        closing(BackgroundLoop()) as loop,
-        side_broker(folder / "kafka", loop) as (broker, to_broker),
-        consul.running() as agent,
-        closing(CutWire(loop, agent.ports.http)) as to_agent,
-        fleet_of_a_domain(folder / "fleet", broker, agent, **LIMITS) as fleet,
-    ):
-        addresses = {"broker": f"{HOST}:{to_broker.port}", "consul": f"{HOST}:{to_agent.port}"}
-        fleet.addresses[CUT_OFF] = addresses
-        yield CuttableDomain(broker, to_broker, to_agent, RolloutSystem(fleet))

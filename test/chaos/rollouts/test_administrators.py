@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.cuttable_domain import cuttable_domain
 from support.process import environment
-from support.rollout_system import LONG_S, Recorder, RolloutSystem, cuttable_domain
+from support.rollout_system import LONG_S, Recorder, RolloutSystem
 from support.until import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "consul")]

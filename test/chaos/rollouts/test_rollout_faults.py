@@ -1,9 +1,9 @@
 """Faults in rollouts on Kafka and Consul: kills, stops, departures, joins, a lost broker, and cut networks.
 
-The owner dies, stops or leaves before or after it appends the event that begins a stage, a node before or
-after it reads it; there, too, a node is cut off, the broker is killed, or another node joins. Clients record
-the revision and the time of each answer meanwhile: no request that began after an answer of a revision is
-answered from an earlier one.
+The owner dies, stops or leaves before or after it appends the event that begins a stage, a node or a gateway
+before or after it reads it; there, too, one is cut off, the broker is killed, or another node joins. Clients
+of both gateways record the revision and the time of each answer meanwhile: no request that began after an
+answer of a revision is answered from an earlier one.
 """
 
 import signal
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.cuttable_domain import CUT_OFF, CuttableDomain, cuttable_domain
 from support.rollout_cases import CASES, Case, numbers
 from support.rollout_system import (
-    CUT_OFF,
+    GATEWAYS,
     LONG_S,
     NODES,
-    CuttableDomain,
     Recorder,
     RolloutSystem,
-    cuttable_domain,
+    What,
     driven,
 )
 from support.until import until
@@ -27,6 +27,8 @@ from support.until import until
 pytestmark = [pytest.mark.chaos, pytest.mark.needs("kafka", "consul")]
 SIGNALS = {"kill": signal.SIGKILL, "leave": signal.SIGTERM, "stop": signal.SIGSTOP}
 JOINS = "newbook-3"
+#: The stages after which a node that is cut off from the log is paused, if the barrier is `prepare`.
+PAUSED = ("prepared", "pause", "deploy", "undone")
 
 
 def parameters(*faults: str) -> list[object]:
@@ -54,11 +56,17 @@ def domain(running: CuttableDomain) -> CuttableDomain:
     return running
 
 
+def what_changes(case: Case) -> What:
+    """Return what a rollout changes: what happens to a gateway happens while it is paused, too."""
+    return "settings" if case.victim == "gateway" else "policy"
+
+
 def give_order(system: RolloutSystem, case: Case, sent: signal.Signals) -> Path:
     """Have the victim of a case send itself a signal; return the file, which is gone when it does."""
     if case.stage.way == "stop":
         system.order("newbook-2", "read", "before", signal.SIGSTOP, '"phase":"deploy"')
-    name, action = ("rollouts-1", "append") if case.victim == "owner" else (CUT_OFF, "read")
+    owner = ("rollouts-1", "append")
+    name, action = owner if case.victim == "owner" else (CUT_OFF.get(case.victim, NODES[0]), "read")
     return system.order(name, action, case.point, sent, case.stage.text)
 
 
@@ -74,7 +82,7 @@ def test_a_process_that_ends_in_a_rollout_changes_no_result(domain: CuttableDoma
     before = system.status()["revision"]
     order = give_order(system, case, SIGNALS[case.fault])
     with Recorder(system) as recorder:
-        with driven(system, case.stage.way, case.barrier, order):
+        with driven(system, case.stage.way, case.barrier, order, what_changes(case)):
             until(system.dead, f"one has ended at {order}", LONG_S)
             for name in system.dead():
                 system.start(name).ready()
@@ -85,12 +93,12 @@ def test_a_process_that_ends_in_a_rollout_changes_no_result(domain: CuttableDoma
 
 @pytest.mark.parametrize("case", parameters("stop"))
 def test_a_process_that_was_stopped_has_the_result_of_the_others(domain: CuttableDomain, case: Case) -> None:
-    """Clients of the gateway see no earlier revision of it; it may give one to those that go past it."""
+    """Clients of the gateways see no earlier revision of it; it may give one to those that go past them."""
     system = domain.system
     before = system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
-    with Recorder(system, "gateway") as recorder:
-        with driven(system, case.stage.way, case.barrier, order):
+    with Recorder(system, *GATEWAYS) as recorder:
+        with driven(system, case.stage.way, case.barrier, order, what_changes(case)):
             until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
             until(lambda: system.is_decided_without(system.stopped()), "the others have decided", LONG_S)
             let_go_on(system)
@@ -112,8 +120,8 @@ def test_a_node_that_starts_in_a_rollout_has_its_result(domain: CuttableDomain, 
 
     refused = refusals()
     order = give_order(system, case, signal.SIGSTOP)
-    with Recorder(system, *NODES, JOINS, "gateway") as recorder:
-        with driven(system, case.stage.way, case.barrier, order) as answer:
+    with Recorder(system, *NODES, JOINS, *GATEWAYS) as recorder:
+        with driven(system, case.stage.way, case.barrier, order, what_changes(case)) as answer:
             until(lambda: not order.exists() or answer.done(), f"it has come to {case.stage.name}", LONG_S)
             joins.send(signal.SIGCONT)
             until(lambda: refusals() > refused or answer.done(), "it has asked", LONG_S)
@@ -130,7 +138,7 @@ def test_a_broker_that_is_killed_in_a_rollout_delays_its_result(domain: Cuttable
     before = system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
     with Recorder(system) as recorder:
-        with driven(system, case.stage.way, case.barrier, order):
+        with driven(system, case.stage.way, case.barrier, order, what_changes(case)):
             until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
             domain.broker.kill()
             let_go_on(system)
@@ -140,33 +148,44 @@ def test_a_broker_that_is_killed_in_a_rollout_delays_its_result(domain: Cuttable
 
 
 @pytest.mark.parametrize("case", parameters("cut"))
-def test_a_node_that_is_cut_off_in_a_rollout_has_the_result_of_the_others(
+def test_what_is_cut_off_in_a_rollout_has_the_result_of_the_others(
     domain: CuttableDomain, case: Case
 ) -> None:
-    """A node without Kafka may give an earlier revision to those that go past the gateway."""
-    system, wire = domain.system, domain.wire(case.victim)
-    before = system.status()["revision"]
+    """What has lost the log in a rollout is removed, so that the others go on to the next revision.
+
+    A node without Kafka may give an earlier revision to those that go past the gateways.
+    """
+    system, name = domain.system, CUT_OFF[case.victim]
+    wire, before = domain.wire(name, case.server), system.status()["revision"]
     order = give_order(system, case, signal.SIGSTOP)
-    epoch, node = system.epoch(CUT_OFF), system.fleet.members[CUT_OFF]
+    epoch, member = system.epoch(name), system.fleet.members[name]
 
     def lost() -> int:
-        """Return how often the node, paused for a rollout, had no contact with the log."""
-        return node.complaints.count("domain-out-of-contact")
+        """Return how often it had no contact with the log while it was paused for a rollout."""
+        return member.complaints.count("domain-out-of-contact")
 
     before_cut = lost()
-    watched = ("gateway", "newbook-2") if case.victim == "Kafka" else ("gateway", *NODES)
-    with Recorder(system, *watched) as recorder:
-        with driven(system, case.stage.way, case.barrier, order):
-            until(lambda: not order.exists() and system.stopped(), f"one is stopped at {order}", LONG_S)
-            assert wire.cut(case.cut), "the node has another way"
-            let_go_on(system)
+    others = (*GATEWAYS, *(node for node in NODES if (node, case.server) != (name, "Kafka")))
+    with Recorder(system, *others) as recorder:
+        with driven(system, case.stage.way, case.barrier, order, what_changes(case)):
+            silent = ["newbook-2"] if case.stage.way == "stop" else []
+            stopped = {name, *silent}
+            until(lambda: stopped <= {*system.stopped()}, f"{stopped} are stopped", LONG_S)
+            assert wire.cut(case.cut), "it has another way"
+            member.send(signal.SIGCONT)  # it votes: what is cut is not its way to the owner
             try:
-                until(system.is_decided, "the others have decided", LONG_S)
-                if case.victim == "Consul":
-                    until(lambda: system.epoch(CUT_OFF) != epoch, "it is evicted", LONG_S)
-                elif case.barrier == "prepare" and case.stage.name != "load":
-                    until(lambda: lost() > before_cut, "it has waited for the log in vain", LONG_S)
+                if silent:
+                    until(lambda: system.status().get("state") != "deploy", "one was silent", LONG_S)
+                let_go_on(system)
+                until(system.has_ended, "the others have decided, and undone what they had to", LONG_S)
+                if case.server == "Consul":
+                    until(lambda: system.epoch(name) != epoch, "it is evicted", LONG_S)
+                else:
+                    until(lambda: system.is_decided_without([name]), "it is removed", LONG_S)
+                    before = system.commit_by_members()
+                    if case.barrier == "prepare" and case.stage.name in PAUSED:
+                        until(lambda: lost() > before_cut, "it has waited for the log in vain", LONG_S)
             finally:
                 wire.heal()
-        system.recover(f"cut off from {case.victim}, {case.cut}", before)
+        system.recover(f"cut off from {case.server}, {case.cut}", before)
     recorder.check()
