@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import ONE_PROCESS, RunningGateway, make_kinds, services_elsewhere
 from bookshelf.cli.domain_node import AgentPorts, make_agent, run_agent
+from bookshelf.cli.known_revisions import KnownRevisions
 from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
@@ -70,6 +71,8 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
             host.api.around = gates[host.service.name].around
     if gateway is not None:
         gateway.gateway.hold(lambda: agent.fault)
+        known = KnownRevisions(machine, agent.contact)
+        gateway.gateway.directory.pools.follow(cluster.cluster_domain, known.of)
     await run_agent(agent, place, ports, stack)
     if any(host.service.tags == ROLLOUTS for host in hosts):
         evicting = evict_absent_nodes(

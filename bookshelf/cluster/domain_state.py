@@ -1,7 +1,7 @@
 """The state of a domain: its revision, its members and its open rollout, folded from its events."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import msgspec
@@ -130,9 +130,28 @@ def next_contents(domain: Domain) -> tuple[ItemChange, ...]:
 
 def service_revision(domain: Domain, service: str, groups: Iterable[str] = ()) -> int:
     """Return the last revision that changed an item which concerns a service of these groups."""
-    concerning = {("settings", ""), ("gateway", ""), ("policy", service)}
-    concerning |= {("package", group) for group in groups}
+    concerning = _concerning(service, groups)
     return max((item.revision for item in domain.changed if (item.kind, item.name) in concerning), default=0)
+
+
+def revision_ahead(domain: Domain, service: str, groups: Collection[str] = ()) -> int:
+    """Return the revision that answers of a service can have from now on.
+
+    While it is deployed, that is the next one if the rollout concerns the service: its nodes are paused until
+    the decision. Others, which are no members any more, may answer from the former one.
+    """
+    rollout = domain.rollout
+    if rollout is not None and rollout.phase == "deploy":
+        concerning = _concerning(service, groups)
+        if any((change.kind, change.name) in concerning for change in rollout.changes):
+            return domain.revision + 1
+    return service_revision(domain, service, groups)
+
+
+def _concerning(service: str, groups: Iterable[str]) -> set[tuple[str, str]]:
+    """Return the items that concern a service of these groups."""
+    packages = {("package", group) for group in groups}
+    return {("settings", ""), ("gateway", ""), ("policy", service)} | packages
 
 
 def evolve(domain: Domain, event: Event) -> Domain:  # noqa: PLR0911 (one for each event)

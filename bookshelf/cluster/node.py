@@ -13,6 +13,7 @@ from bookshelf.cluster.domain_state import (
     Domain,
     evolve,
     items_after,
+    revision_ahead,
     revision_digest,
     service_revision,
 )
@@ -122,6 +123,14 @@ class DomainNode:
         From the deployment on it is that of the next revision, if the rollout concerns the service.
         """
         return service_revision(self.domain, service, groups)
+
+    def revision_ahead(self, service: str, groups: Collection[str], *, reads_log: bool) -> int:
+        """Return the revision from which on a gateway asks a service of these groups.
+
+        Without the log, whether what is deployed will be committed is not known: then it is the former one.
+        """
+        known = revision_ahead if reads_log else service_revision
+        return known(self.domain, service, groups)
 
     def join(self, at: datetime) -> tuple[str, Command] | None:
         """Return the command that makes the node a member, and its id; None while it has to wait."""

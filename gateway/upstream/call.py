@@ -127,15 +127,17 @@ class Call:
             "Accept", ""
         )
 
-    def one_more(self, left_s: float) -> Request:
-        """Return the request of the next attempt; headers give the time left and the attempt's number."""
+    def one_more(self, endpoint: UpstreamEndpoint, left_s: float) -> Request:
+        """Return the request of an attempt at an endpoint; headers give the time left and its number."""
         self.tries += 1
         headers = self.request.headers
         named = headers if self.tries == 1 else CIMultiDict(headers)  # another attempt may still be under way
         assert isinstance(named, CIMultiDict)  # noqa: S101 (the gateway made the headers)
         named[TIME_LEFT] = f"{left_s:.3f}"
-        if self.pool.revision:
-            named[REVISION] = str(self.pool.revision)
+        if revision := endpoint.revision.newest:
+            named[REVISION] = str(revision)
+        elif self.tries > 1:
+            named.popall(REVISION, None)  # the one before may have been of another domain
         if TRY in named:
             named[TRY] = str(self.tries)
         if named is headers:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from bookshelf.circuit_breaker import BreakerLimits, CircuitBreaker
 from bookshelf.discovery.port import Instance
+from gateway.upstream.revisions import ServiceRevision
 
 #: The weight of the newest response time in the moving mean, which covers about the last twenty.
 _NEWEST = 0.1
@@ -31,10 +32,12 @@ class UpstreamEndpoint:
     `mean_s`: mean seconds until a response begins.
     """
 
-    __slots__ = ("breaker", "ejection", "instance", "mean_s", "outstanding", "samples")
+    __slots__ = ("breaker", "ejection", "instance", "mean_s", "outstanding", "revision", "samples")
 
     def __init__(self, instance: Instance, limits: OutlierLimits) -> None:
         self.instance = instance
+        #: The revision that the instance must have at least; all instances of a service share it.
+        self.revision = ServiceRevision(("", instance.service, ""), None)
         self.outstanding = 0
         self.breaker = CircuitBreaker(limits.breaker)
         self.ejection = CircuitBreaker(limits.ejection)

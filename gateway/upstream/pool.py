@@ -17,6 +17,7 @@ import structlog
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
+from gateway.upstream.revisions import ByLog, Revisions
 from gateway.upstream.waits import Absence
 
 
@@ -216,10 +217,13 @@ class Endpoints:
 
     def __init__(self, limits: OutlierLimits) -> None:
         self.limits = limits
+        self.revisions = Revisions()
         self._known: dict[_Place, UpstreamEndpoint] = {}
 
     def update(self, instances: Iterable[Instance]) -> None:
         """Replace the endpoints by those of `instances`; one that was there before keeps its statistics."""
+        instances = tuple(instances)
+        self.revisions.update(instances)
         self._known = {_place(instance): self._one(instance) for instance in instances}
 
     def of(self, tags: Iterable[str], service: str, ours: bool) -> tuple[UpstreamEndpoint, ...]:  # noqa: FBT001 (a pool's key)
@@ -243,32 +247,22 @@ class Endpoints:
     def _one(self, instance: Instance) -> UpstreamEndpoint:
         endpoint = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.limits)
         endpoint.instance = instance  # its metadata names the partitions it owns, which may have changed
+        endpoint.revision = self.revisions.of(instance)
         return endpoint
-
-
-#: A longer number is no revision.
-_REVISION_DIGITS = 12
 
 
 class Pool:
     """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
-    __slots__ = (
-        *("_balancer", "_limits", "_owners", "_whole", "absence", "budget", "endpoints", "name"),
-        *("outliers", "revision"),
-    )
+    __slots__ = (*("_balancer", "_limits", "_owners", "absence", "budget", "endpoints", "name", "outliers"),)
 
     def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name
         self.endpoints: tuple[UpstreamEndpoint, ...] = ()
         self.budget = RetryBudget()
         self.absence = Absence()
-        #: The newest revision of the service that an answer had; 0 without a domain.
-        self.revision = 0
         self.outliers = OutlierDetection(limits)
         self._limits = limits
-        #: The pool that this one is a part of.
-        self._whole: Pool | None = None
         self._balancer = balancer
         self._owners: dict[str, Owners] = {}
 
@@ -276,15 +270,6 @@ class Pool:
         """Replace the endpoints by those that are ready now."""
         self.endpoints = endpoints
         self._owners = {}
-        if not endpoints:
-            self.revision = 0  # those that come may follow a log that was restored to an earlier revision
-
-    def learn_revision(self, text: str) -> None:
-        """Note the revision that an answer had; instances with an older one answer no more requests."""
-        if text.isascii() and text.isdigit() and len(text) < _REVISION_DIGITS:
-            self.revision = max(self.revision, int(text))
-            if self._whole is not None:
-                self._whole.learn_revision(text)
 
     def only(self, *endpoints: UpstreamEndpoint) -> "Pool":
         """Return a pool of some of these endpoints, with the same retry budget and outlier detection.
@@ -294,7 +279,6 @@ class Pool:
         narrow = Pool(self.name, self._balancer, self._limits)
         narrow.budget, narrow.outliers = self.budget, self.outliers
         narrow.update(endpoints)
-        narrow.revision, narrow._whole = self.revision, self._whole or self
         return narrow
 
     def owner(self, aggregate: str, subject: str) -> UpstreamEndpoint | None:
@@ -335,6 +319,11 @@ class Pools:
             pool = self._pools[key] = Pool(name, self._balancer, self._endpoints.limits)
             pool.update(self._endpoints.of(*key))
         return pool
+
+    def follow(self, domain: str, by_log: ByLog) -> None:
+        """Ask no instance of a domain that is at an earlier revision than its log has."""
+        self._endpoints.revisions.follow(domain, by_log)
+        self._endpoints.update([endpoint.instance for endpoint in self._endpoints.all()])
 
     def all(self) -> Collection[Pool]:
         """Return every pool."""

@@ -45,7 +45,7 @@ class Attempts:
         within_s = self._within(call, now)
         attempt = Attempt(endpoint, call.pool, now)
         try:
-            answer = await self._send(endpoint, call.one_more(call.end - now), within_s)
+            answer = await self._send(endpoint, call.one_more(endpoint, call.end - now), within_s)
         except (Unreachable, NoResponse):
             attempt.failed(self._clock())
             raise
@@ -53,6 +53,8 @@ class Attempts:
             attempt.left()
             raise
         call.pool.absence.ended()
+        if (revision := answer.headers.get(REVISION)) is not None:
+            endpoint.revision.learn(revision)
         attempt.answered(self._clock(), bad=answer.status in _BAD and "Retry-After" not in answer.headers)
         if isinstance(answer.body, bytes):
             attempt.end()
@@ -258,8 +260,6 @@ class Proxy:
         if answer.status == _UNAVAILABLE:
             refused = began if request.method in READS else self._clock()
             answer = await self._again(call, answer, refused + self._timeouts.in_all_s)
-        if (revision := answer.headers.get(REVISION)) is not None:
-            call.pool.learn_revision(revision)
         if call.is_unknown(answer.status):
             await discard(answer.body)
             raise no_answer(request)

@@ -24,11 +24,11 @@ class Sending:
     def __init__(self, patience: CallTimeouts | None = None, **route: object) -> None:
         self.now = 1000.0
         self._transport = LocalTransport()
-        self._pools = Pools(random=Random(7).random)  # noqa: S311 (the same each time)
+        self.pools = Pools(random=Random(7).random)  # noqa: S311 (the same each time)
         self._instances: list[Instance] = []
         self._made = 0
         self._later: list[tuple[float, Callable[[], object]]] = []
-        self.pool = self._pools.of(("t",))
+        self.pool = self.pools.of(("t",))
         self.route = Route(template="/x", pool=self.pool, **route)  # type: ignore[arg-type]
         self._proxy = Proxy(self._transport, patience or CallTimeouts(), self._pause, lambda: self.now)
 
@@ -46,13 +46,13 @@ class Sending:
     def leave(self) -> None:
         """Have no instance be ready any more."""
         self._instances.clear()
-        self._pools.update(Snapshot(()))
+        self.pools.update(Snapshot(()))
 
     def publish(self, *metas: Mapping[str, str]) -> None:
         """Have the instances register with other metadata."""
         for place, meta in enumerate(metas):
             self._instances[place] = msgspec.structs.replace(self._instances[place], meta=meta)
-        self._pools.update(Snapshot(tuple(self._instances)))
+        self.pools.update(Snapshot(tuple(self._instances)))
 
     def add(self, *answers: object, **meta: str) -> Service:
         """Have one more instance be ready."""
@@ -62,7 +62,7 @@ class Sending:
         made = Instance(id=made.id, service="s", tags=("t",), address="here", port=self._made, meta=meta)
         self._instances.append(made)
         self._transport.attach(made.address, made.port, service)
-        self._pools.update(Snapshot(tuple(self._instances)))
+        self.pools.update(Snapshot(tuple(self._instances)))
         return service
 
     async def ask(self, method: str = "GET", path: Mapping[str, str] | None = None) -> Response:

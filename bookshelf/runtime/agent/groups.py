@@ -16,6 +16,7 @@ from bookshelf.runtime.agent.child import ChildReport, ChildService
 from bookshelf.runtime.agent.children import ServiceChild
 from bookshelf.runtime.api.endpoint import Api, Around, Endpoint
 from bookshelf.runtime.api.forwarding import UNKNOWN
+from bookshelf.runtime.election.candidate import PACKAGE
 from bookshelf.runtime.health import live
 from bookshelf.runtime.metrics import Meters
 
@@ -191,11 +192,11 @@ class ServiceGroups:
         elif report.event == "reported":
             await self._discovery.report(report.id, report.fault)
         elif report.instance is not None and report.instance.service in group.registered:
-            await self._discovery.register(self._at_the_node(report.instance))
+            await self._discovery.register(self._at_the_node(group.name, report.instance))
 
-    def _at_the_node(self, instance: Instance) -> Instance:
-        """Return the registration of a service at the node's own port."""
-        meta = {**instance.meta, "openapi": f"/openapi/{instance.service}.json"}
+    def _at_the_node(self, group: str, instance: Instance) -> Instance:
+        """Return the registration of a service of a group at the node's own port."""
+        meta = {**instance.meta, PACKAGE: group, "openapi": f"/openapi/{instance.service}.json"}
         return Instance(
             id=instance.id,
             service=instance.service,

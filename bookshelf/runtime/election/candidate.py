@@ -12,6 +12,8 @@ from bookshelf.runtime.election.leases import Locks
 
 #: The keys of an instance's metadata: its domain, the group whose primary it may be, and the holder's name.
 DOMAIN, GROUP, HOLDER = "domain", "group", "holder"
+#: The key of the service group that an instance runs in, if it does.
+PACKAGE = "package"
 _logger = structlog.get_logger(__name__)
 
 

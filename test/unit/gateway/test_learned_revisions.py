@@ -39,19 +39,48 @@ async def test_without_a_domain_no_revision_is_sent() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1" * 12, "²"])
-def test_what_is_no_revision_is_not_learned(text: str) -> None:
+async def test_what_is_no_revision_is_not_learned(text: str) -> None:
     sending = Sending()
-    sending.add(Response(200, {}))
-    sending.pool.learn_revision(text)
-    assert sending.pool.revision == 0
+    service = sending.add(Response(200, {"Bookshelf-Revision": text}))
+    await sending.ask()
+    await sending.ask()
+    assert not any("Bookshelf-Revision" in request.headers for request in service.asked)
 
 
-def test_a_pool_without_instances_forgets_the_revision() -> None:
+async def test_a_revision_is_forgotten_with_the_last_instance_of_its_service() -> None:
     sending = Sending()
-    sending.add(Response(200, {}))
-    pool = sending.pool
-    pool.learn_revision("7")
-    pool.learn_revision("6")
-    assert pool.revision == 7
-    pool.update(())
-    assert pool.revision == 0
+    sending.add(at_revision(7))
+    assert await sending.status() == 200
+    sending.leave()
+    sending.add(at_revision(6))
+    assert await sending.status() == 200
+
+
+async def revisions_seen(sending: Sending) -> set[str]:
+    """Return the revisions of many answers; a refusal that is not repeated any more has none."""
+    answers = [await sending.ask() for _ in range(40)]
+    return {answer.headers["Bookshelf-Revision"] for answer in answers if answer.status == 200}
+
+
+async def test_each_domain_has_revisions_of_its_own() -> None:
+    """Otherwise the domain whose revision is lower would answer nothing more."""
+    sending = Sending()
+    sending.add(at_revision(5), domain="blue")
+    green = sending.add(at_revision(2), domain="green")
+    assert await revisions_seen(sending) == {"5", "2"}
+    assert {request.headers.get("Bookshelf-Revision", "0") for request in green.asked} == {"0", "2"}
+
+
+async def test_no_instance_is_asked_that_is_behind_the_log_of_the_domain() -> None:
+    """Not even before a client has seen the newer revision: another gateway may have answered with it."""
+    sending = Sending()
+    revisions = {"": 2, "counters": 3}
+    sending.pools.follow("blue", lambda _service, group: revisions[group])
+    sending.add(at_revision(1), domain="blue")
+    sending.add(at_revision(2), domain="blue")
+    sending.add(at_revision(0), domain="green")
+    packaged = sending.add(at_revision(3), domain="blue", package="counters")
+    assert await revisions_seen(sending) == {"0", "2", "3"}
+    assert {request.headers["Bookshelf-Revision"] for request in packaged.asked} == {"3"}
+    revisions[""] = 3
+    assert await revisions_seen(sending) == {"0", "3"}
