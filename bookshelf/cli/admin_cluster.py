@@ -297,12 +297,15 @@ def members(target: Target) -> None:
 
     async def work(client: Administration) -> None:
         found = expect(*await client.send("GET", "/bookshelf/cluster/members"))
+        runs = expect(*await client.send("GET", "/bookshelf/cluster/running"))
         unlike = expect(*await client.send("GET", "/bookshelf/cluster/differences"))
         if target.as_json:
-            click.echo(msgspec.json.encode({"members": found, "differences": unlike}))
+            click.echo(msgspec.json.encode({"members": found, "running": runs, "differences": unlike}))
             return
+        ready = {one["node"]: one["services"] for one in runs}
         for one in found:
-            services = ", ".join(one["services"]) or "no services"
+            named = sorted({*one["services"], *ready.get(one["node"], ())})
+            services = ", ".join(named) or "no services"
             click.echo(f"{one['node']}  {one['address']}  {services}  {one['left'] or 'member'}")
         for one in msgspec.convert(unlike, list[NodeDifference]):
             click.echo(f"differs: {difference_text(one)}")

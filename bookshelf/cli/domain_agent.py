@@ -12,6 +12,7 @@ from bookshelf.cli.domain_node import AgentPorts, make_agent, run_agent
 from bookshelf.cli.known_revisions import KnownRevisions
 from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
+from bookshelf.cluster.running import GATEWAY
 from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import load
@@ -50,7 +51,7 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
     The hosts listen. Raises `LogFault`.
     """
     cluster = load(ClusterSettings, os.environ)
-    services = [host.service.name for host in hosts]
+    services = [host.service.name for host in hosts] + ([] if gateway is None else [GATEWAY])
     machine = DomainNode(node_name(name), ports.ids.new(), place.address, services, __version__)
     gates = {
         host.service.name: ServiceGate(

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -12,12 +12,14 @@ import msgspec
 import structlog
 
 from bookshelf import __version__
+from bookshelf.cluster.domain_state import DomainMember
 from bookshelf.cluster.node_differences import (
     NodeDifference,
     PresentNode,
     digest_of_texts,
     node_differences,
 )
+from bookshelf.cluster.running import ReadyService, RunningNode, running_nodes
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import RELOADABLE, GatewaySettings, Settings, load
@@ -168,6 +170,17 @@ def _node(meta: Mapping[str, str]) -> PresentNode:
         },
         is_gateway=meta.get("gateway") == "yes",
     )
+
+
+def running_now(members: Iterable[DomainMember], discovery: Discovery, domain: str) -> list[RunningNode]:
+    """Return what the members of a domain run."""
+    present = {one.node for one in present_nodes(discovery, domain)}
+    ready = [
+        ReadyService(one.service, one.address, one.port)
+        for one in discovery.snapshot().instances
+        if one.service != NODE and not one.foreign
+    ]
+    return running_nodes(members, present, ready)
 
 
 def differences_now(discovery: Discovery, domain: str) -> tuple[NodeDifference, ...]:

@@ -13,6 +13,7 @@ from bookshelf.cluster.rollout_answers import (
     RolloutDetails,
     RolloutStep,
 )
+from bookshelf.cluster.running import RunningNode
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 _SERVICES = ("newbook", "lists", "readings")
@@ -42,6 +43,15 @@ def _member(node: str, version: str = "0.1.0", left: str = "") -> ListedMember:
 def long_members() -> tuple[ListedMember, ...]:
     """Return members with long names and different versions."""
     return (_member(_LONG, "0.2.0"), *example_members(), _member("node5", left="replaced"))
+
+
+def example_running() -> tuple[RunningNode, ...]:
+    """Return what they run: a service of a group beside their own, a gateway; a service is not ready."""
+    return (
+        RunningNode(node="node1", services=["counters", "gateway", *_SERVICES]),
+        RunningNode(node="node2", services=["counters", *_SERVICES]),
+        RunningNode(node="node3", services=["counters", "lists", "newbook"]),
+    )
 
 
 def example_differences() -> tuple[NodeDifference, ...]:

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
 
+from bookshelf.cluster.member import is_concerned
 from bookshelf.cluster.rollout_answers import (
     ListedMember,
     ListedRollout,
     RolloutDetails,
     RolloutStep,
 )
+from bookshelf.cluster.running import RunningNode
 from bookshelf.cqrs.handler import Caller
 from bookshelf.site.page import _
+
+if TYPE_CHECKING:
+    from bookshelf.cqrs.item import Kind
 
 ROOT = "/cluster"
 ROLLOUTS, NODES, SESSIONS, LOCKS = (f"{ROOT}/{name}" for name in ("rollouts", "nodes", "sessions", "locks"))
@@ -113,11 +118,12 @@ class OpenCard(NamedTuple):
 
 
 class ConsoleNode(NamedTuple):
-    """A node with the groups whose primary it is; `paused`: for the open rollout."""
+    """A node with the groups whose primary it is; `paused`: for the open rollout; `ready`: its service is."""
 
     member: ListedMember
     primary_of: tuple[str, ...]
     paused: bool
+    ready: bool = True
 
 
 def may_commit(caller: Caller) -> bool:
@@ -157,10 +163,16 @@ def _votes(details: RolloutDetails) -> tuple[NodeVote, ...]:
 
 
 def by_service(
-    members: Sequence[ListedMember], rollout: ListedRollout | None, locks: Sequence[ConsoleLock]
+    members: Sequence[ListedMember],
+    running: Sequence[RunningNode] | None,
+    details: RolloutDetails | None,
+    locks: Sequence[ConsoleLock],
 ) -> Mapping[str, tuple[ConsoleNode, ...]]:
-    """Return the present nodes by service, with those that run none under the empty name."""
-    paused = rollout is not None and (rollout.phase == "deploy" or rollout.committed or _early(rollout))
+    """Return the present nodes by service, with those that run none under the empty name.
+
+    `running`: what is ready; None if that is not known. `details`: the open rollout.
+    """
+    ready = None if running is None else {one.node: frozenset(one.services) for one in running}
     found: dict[str, list[ConsoleNode]] = {}
     for member in members:
         if member.left:
@@ -171,12 +183,29 @@ def by_service(
             # the holder is a process of the node: `NODE/ID`
             if lock.holder.partition("/")[0] == member.node and ".primary." in lock.name
         )
-        here = ConsoleNode(
-            member, primary_of, paused and rollout is not None and member.node in rollout.members
-        )
-        for service in member.services or [""]:
-            found.setdefault(service, []).append(here)
+        here = ready.get(member.node, frozenset[str]()) if ready is not None else frozenset(member.services)
+        services = sorted({*member.services, *here})
+        paused = details is not None and _is_paused(member, services, details)
+        for service in services or [""]:
+            # a node without services is ready as long as it is a member
+            node = ConsoleNode(member, primary_of, paused, ready=service in here or not service)
+            found.setdefault(service, []).append(node)
     return {name: tuple(found[name]) for name in sorted(found)}
+
+
+def _is_paused(member: ListedMember, services: Sequence[str], details: RolloutDetails) -> bool:
+    """Return True if the open rollout pauses a node, as far as it has been requested."""
+    rollout = details.rollout
+    if member.node not in rollout.members:
+        return False
+    if not (rollout.phase == "deploy" or rollout.committed or _early(rollout)):
+        return False
+    return any(
+        change.name in services
+        if change.kind == "policy"
+        else is_concerned(cast("Kind", change.kind), change.name, services, runs_groups=member.runs_groups)
+        for change in details.changes
+    )
 
 
 def _early(rollout: ListedRollout) -> bool:

@@ -11,6 +11,7 @@ from bookshelf.cluster.pages.example_cluster import (
     example_locks,
     example_members,
     example_rollout,
+    example_running,
     example_sessions,
     long_members,
 )
@@ -29,6 +30,7 @@ from bookshelf.cluster.pages.models import (
     open_card,
 )
 from bookshelf.cluster.rollout_answers import ListedMember, ListedRollout, RolloutDetails
+from bookshelf.cluster.running import RunningNode
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
@@ -60,6 +62,7 @@ async def show_overview(request: PageRequest) -> Page:
     newest = await api.try_get(target("/cluster/rollouts", limit=1), kind=tuple[ListedRollout, ...])
     locks = await api.try_get("/cluster/locks", kind=tuple[ConsoleLock, ...])
     sessions = await api.try_get(target("/cluster/sessions", limit=1), kind=SessionTotals)
+    running = await api.try_get("/cluster/running", kind=tuple[RunningNode, ...])
     found = await api.try_get("/cluster/differences", kind=tuple[NodeDifference, ...])
     details = None
     if newest is not None and newest.body and not newest.body[0].result:
@@ -68,6 +71,7 @@ async def show_overview(request: PageRequest) -> Page:
         details = None if read is None or read.body.rollout.result else read.body
     return _page(
         None if members is None else members.body,
+        None if running is None else running.body,
         details,
         () if locks is None else locks.body,
         None if sessions is None else sessions.body,
@@ -77,8 +81,9 @@ async def show_overview(request: PageRequest) -> Page:
     )
 
 
-def _page(  # noqa: PLR0913 (what the page shows)
+def _page(  # noqa: PLR0913, PLR0917 (what the page shows)
     members: tuple[ListedMember, ...] | None,
+    running: tuple[RunningNode, ...] | None,
     details: RolloutDetails | None,
     locks: tuple[ConsoleLock, ...],
     sessions: SessionTotals | None,
@@ -88,11 +93,10 @@ def _page(  # noqa: PLR0913 (what the page shows)
     can_commit: bool = True,
 ) -> Page:
     here = [member for member in members or () if not member.left]
-    rollout = None if details is None else details.rollout
     model = OverviewModel(
         nodes=len(here),
         revision=max((member.revision for member in here), default=0),
-        services=None if members is None else by_service(members, rollout, locks),
+        services=None if members is None else by_service(members, running, details, locks),
         lost=() if members is None else lost_nodes(members),
         differences=None if found is None else tuple(one for one in found if one.kind != "single"),
         singles=tuple(name for one in found or () if one.kind == "single" for name in one.names),
@@ -106,19 +110,20 @@ def _page(  # noqa: PLR0913 (what the page shows)
 
 def _examples() -> Mapping[str, Page]:
     members, locks, sessions = example_members(), example_locks(), example_sessions()
+    running = example_running()
     prepared = example_details(example_rollout())
     refused = example_rollout(phase="rollback", reason="node2: log_level is not one of debug, info")
     unlike, single = example_differences(), example_differences()[-1:]
     return {
-        "usual": _page(members[:3], None, locks, sessions, single, NOW),
-        "prepared": _page(members[:3], prepared, locks, sessions, (), NOW),
-        "rolling back": _page(members[:3], example_details(refused), locks, sessions, (), NOW),
-        "different": _page(members, None, locks, sessions, unlike, NOW),
-        "empty": _page((), None, (), None, (), NOW),
-        "long": _page(long_members(), prepared, locks, sessions, unlike * 3, NOW),
-        "seen only": _page(members, prepared, locks, sessions, (), NOW, can_commit=False),
-        "failed": _page(None, None, (), None, None, NOW),
-        "half": _page(members[:3], None, locks, sessions, None, NOW),
+        "usual": _page(members[:3], running, None, locks, sessions, single, NOW),
+        "prepared": _page(members[:3], running, prepared, locks, sessions, (), NOW),
+        "rolling back": _page(members[:3], running, example_details(refused), locks, sessions, (), NOW),
+        "different": _page(members, running, None, locks, sessions, unlike, NOW),
+        "empty": _page((), (), None, (), None, (), NOW),
+        "long": _page(long_members(), running, prepared, locks, sessions, unlike * 3, NOW),
+        "seen only": _page(members, running, prepared, locks, sessions, (), NOW, can_commit=False),
+        "failed": _page(None, None, None, (), None, None, NOW),
+        "half": _page(members[:3], None, None, locks, sessions, None, NOW),
     }
 
 

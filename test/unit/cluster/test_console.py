@@ -9,6 +9,7 @@ from bookshelf.cluster.pages.example_cluster import (
     example_locks,
     example_members,
     example_rollout,
+    example_running,
     long_members,
 )
 from bookshelf.cluster.pages.models import by_service, lost_nodes, open_card
@@ -71,14 +72,31 @@ def test_a_prepared_rollout_can_be_committed_once(
 
 def test_nodes_are_grouped_by_their_services_with_what_they_are_primary_of() -> None:
     rollout = example_rollout(phase="deploy")
-    services = by_service(example_members(), rollout, example_locks())
-    assert list(services) == ["lists", "newbook", "readings"]
+    services = by_service(example_members(), example_running(), example_details(rollout), example_locks())
+    assert list(services) == ["counters", "gateway", "lists", "newbook", "readings"]
     assert [(line.member.node, line.primary_of, line.paused) for line in services["lists"]] == [
         ("node1", ("counters",), True),
         ("node2", (), True),
         ("node3", (), True),
     ]
-    assert not any(line.paused for line in by_service(example_members(), None, ())["lists"])
+    assert [line.member.node for line in services["gateway"]] == ["node1"]
+    assert [(line.member.node, line.ready) for line in services["readings"]] == [
+        ("node1", True),
+        ("node2", True),
+        ("node3", False),
+    ]
+    unknown = by_service(example_members(), None, None, ())
+    assert not any(line.paused or not line.ready for line in unknown["lists"])
+    assert "counters" not in unknown
+
+
+@pytest.mark.parametrize(("service", "paused"), [("newbook", True), ("elsewhere", False), ("counters", True)])
+def test_only_nodes_that_a_policy_concerns_are_shown_as_paused(service: str, *, paused: bool) -> None:
+    details = example_details(example_rollout(phase="deploy"))
+    policy = msgspec.structs.replace(details.changes[0], kind="policy", name=service)
+    details = msgspec.structs.replace(details, changes=[policy])
+    lines = by_service(example_members(), example_running(), details, ())["lists"]
+    assert [line.paused for line in lines] == [paused] * 3
 
 
 def test_nodes_that_have_not_left_by_themselves_are_lost() -> None:
