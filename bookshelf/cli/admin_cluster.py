@@ -269,7 +269,9 @@ def status(target: Target, *, watch: bool) -> None:
                 nodes = ", ".join(state.get("nodes", ())) or "none"
                 now = "no rollout is open"
                 if state["rollout"]:
-                    now = f"rollout {state['rollout']} is open: {state['state']}, {state['changes']} changes"
+                    number = state["changes"]
+                    changes = "one change" if number == 1 else f"{number} changes"
+                    now = f"rollout {state['rollout']} is open: {state['state']}, {changes}"
                 click.echo(f"Revision {state['revision']}; {now}; nodes: {nodes}")
             if not watch:
                 return

@@ -53,6 +53,10 @@ from bookshelf.cqrs.item import CONTENT_BYTES, ItemChange
 from bookshelf.cqrs.message import Command, Event
 
 MOST_MEMBERS, MOST_CHANGES = 1000, 200
+#: Why a node has failed that has not voted in time.
+_SILENT = "the node was silent"
+#: How many of them a reason names.
+_NAMED = 20
 
 
 class RolloutLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,7 +309,7 @@ def _expire(domain: Domain, command: ExpirePhase, limits: RolloutLimits) -> list
     if rollout.phase == "prepared":
         return [RolloutAborted(rollout=rollout.id, reason="there was no commit in time")]
     silent = [member for member in domain.members if member.node not in rollout.voted]
-    events: list[Event] = [_against(rollout, member, "the node was silent") for member in silent]
+    events: list[Event] = [_against(rollout, member, _SILENT) for member in silent]
     return _with_consequence(domain, events, command.at, limits)
 
 
@@ -358,6 +362,10 @@ def _consequence(domain: Domain, at: datetime, limits: RolloutLimits) -> list[Ev
     if refusal is None and domain.members:
         return [] if missing or rollout.phase == "prepared" else _complete(domain, at, limits)
     reason = "no node is left" if refusal is None else f"{refusal.node}: {refusal.reason}"
+    if refusal is not None and refusal.reason == _SILENT:
+        # the votes of all that were silent are recorded at once: each is named
+        more = f"; {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        reason = "; ".join(f"{node}: {_SILENT}" for node in sorted(missing)[:_NAMED]) + more
     if rollout.phase == "deploy":
         return _request_rollback(domain, reason)
     return [RolloutAborted(rollout=rollout.id, reason=reason, node="" if refusal is None else refusal.node)]

@@ -153,6 +153,8 @@ _REQUEST = (
 )
 _PREPARE = update(rollouts).where(_this_rollout).values(phase="prepared", deadline=bindparam("until"))
 _COMMIT = update(rollouts).where(_this_rollout).values(committed=True)
+#: The revision that a rollout has led to; one that is aborted or rolled back keeps that before it.
+_REACH = update(rollouts).where(_this_rollout).values(revision=bindparam("to_revision"))
 _END = (
     update(rollouts)
     .where(_this_rollout)
@@ -160,7 +162,6 @@ _END = (
         result=bindparam("how", type_=TEXT),
         reason=bindparam("why", type_=TEXT),
         node=bindparam("because_of", type_=TEXT),
-        revision=bindparam("to_revision"),
         ended=bindparam("at"),
         deadline=0,
     )
@@ -285,14 +286,13 @@ def _committed(event: RevisionCommitted, recorded: Recorded) -> Iterable[Change]
         row = {"kind": item.kind, "name": item.name, "digest": item.digest, "since": item.revision}
         yield _ITEM, {"domain": domain, "revision": event.revision, **row}
     yield _REVISE, {"of_domain": domain, "to_revision": event.revision}
-    yield _end(recorded, event.rollout, "committed", revision=event.revision)
+    yield _REACH, {"of_domain": domain, "of_rollout": event.rollout, "to_revision": event.revision}
+    yield _end(recorded, event.rollout, "committed")
     yield _step(recorded, event.rollout)
 
 
-def _end(
-    recorded: Recorded, rollout: str, result: str, reason: str = "", node: str = "", revision: int = 0
-) -> Change:
-    values = {"how": result, "why": reason, "because_of": node, "to_revision": revision}
+def _end(recorded: Recorded, rollout: str, result: str, reason: str = "", node: str = "") -> Change:
+    values = {"how": result, "why": reason, "because_of": node}
     where = {"of_domain": recorded.subject, "of_rollout": rollout}
     return _END, {**where, **values, "at": micros(recorded.time)}
 

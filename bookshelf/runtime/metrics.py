@@ -25,11 +25,17 @@ _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class OwnerMeters:
-    """Counts and times the appends of one aggregate's owners."""
+    """Counts and times the appends of one aggregate's owners, and counts what led to none."""
 
-    def __init__(self, events: Histogram, seconds: Histogram) -> None:
+    def __init__(self, aggregate: str, events: Histogram, seconds: Histogram, ignored: Counter) -> None:
+        self._aggregate = aggregate
         self._events = events
         self._seconds = seconds
+        self._ignored = ignored
+
+    def ignored(self, command: str) -> None:
+        """Count a command of this type that was accepted and has changed nothing, or that was repeated."""
+        self._ignored.labels(self._aggregate, command).inc()
 
     @contextmanager
     def append(self, events: int) -> Iterator[None]:
@@ -111,6 +117,12 @@ class Meters:
         self._append_seconds = self._histogram(
             "append_seconds", "Seconds until an append was durable", _SECONDS, "aggregate"
         )
+        self._ignored = Counter(
+            "bookshelf_commands_without_events",
+            "Commands that have changed nothing",
+            ("aggregate", "command"),
+            registry=self._registry,
+        )
         self._dead_letters = Counter(
             "bookshelf_view_parked", "Records that became dead letters", ("view",), registry=self._registry
         )
@@ -137,7 +149,8 @@ class Meters:
 
     def owner(self, aggregate: str) -> OwnerMeters:
         """Return the meters of an aggregate's owners."""
-        return OwnerMeters(self._append_events.labels(aggregate), self._append_seconds.labels(aggregate))
+        appends = self._append_events.labels(aggregate), self._append_seconds.labels(aggregate)
+        return OwnerMeters(aggregate, *appends, self._ignored)
 
     def view(self, name: str) -> ViewMeters:
         """Return the meters of a view."""

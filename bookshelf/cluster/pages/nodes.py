@@ -1,7 +1,9 @@
 """A node: what it runs, and how it has voted lately."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from bookshelf.cluster.pages.example_cluster import (
     example_details,
@@ -17,6 +19,7 @@ from bookshelf.cluster.rollout_answers import (
     RolloutDetails,
     RolloutStep,
 )
+from bookshelf.cluster.running import RunningNode
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.site.api_adapters import ApiProblem, segment, target
 from bookshelf.site.page import Model, Page, PageRoute, _
@@ -50,8 +53,16 @@ async def show_node(request: PageRequest) -> Page:
     found = [member for member in members if member.node == name]
     if not found:
         raise ApiProblem(ApiAnswer(_UNKNOWN, {}, {}))
-    items = await api.try_get(f"/cluster/revisions/{found[0].revision}", kind=tuple[RevisionItem, ...])
-    return _page(found[0], None if items is None else items.body, await _votes(request, name))
+    running = await api.try_get("/cluster/running", kind=tuple[RunningNode, ...])
+    member = found[0] if running is None else with_running(found[0], running.body)
+    items = await api.try_get(f"/cluster/revisions/{member.revision}", kind=tuple[RevisionItem, ...])
+    return _page(member, None if items is None else items.body, await _votes(request, name))
+
+
+def with_running(member: ListedMember, running: Sequence[RunningNode]) -> ListedMember:
+    """Return a member with its services of groups, too."""
+    here = {service for one in running if one.node == member.node for service in one.services}
+    return member if member.left else replace(member, services=sorted({*member.services, *here}))
 
 
 async def _votes(request: PageRequest, node: str) -> tuple[PastVote, ...] | None:
@@ -90,6 +101,8 @@ def _page(
 def _concerns(item: RevisionItem, member: ListedMember) -> bool:
     if item.domain != member.domain:
         return False
+    if item.kind == "package":
+        return member.runs_groups
     return item.kind != "policy" or item.name in member.services
 
 

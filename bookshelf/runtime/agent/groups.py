@@ -23,6 +23,8 @@ from bookshelf.runtime.metrics import Meters
 #: Fields of one connection, or that the child's own port would check against its own address.
 _OF_THE_HOP = ("Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Proxy-Connection")
 _CHECKED = ("Host", "Origin", "Sec-Fetch-Site", "Expect")
+#: Fields that the node's own port adds to each answer.
+_OF_THE_SERVER = ("Date", "Server")
 #: Seconds for the last registrations.
 _PASS_ON_S = 5.0
 _logger = structlog.get_logger(__name__)
@@ -56,7 +58,7 @@ class ForwardingEndpoint:
                 raise Problem("unavailable", f"{self.service} has ended while it answered") from None
             raise Problem("gateway-timeout", UNKNOWN) from None
         kept = CIMultiDict(answer.headers)
-        for name in _OF_THE_HOP:
+        for name in (*_OF_THE_HOP, *_OF_THE_SERVER):
             kept.popall(name, None)
         return Response(answer.status, kept, answer.body)
 

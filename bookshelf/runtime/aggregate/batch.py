@@ -85,6 +85,8 @@ class BatchProcessor:
             return
         await self._states.load([queued.request.subject for queued in commands])
         for queued, decision in zip(commands, decisions, strict=True):
+            if not decision.result:  # no events, or those of another command with this id
+                self._dependencies.meters.ignored(queued.request.command.TYPE)
             self._answer(queued, decision, offsets)
 
     async def close(self) -> None:

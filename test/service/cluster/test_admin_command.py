@@ -58,7 +58,7 @@ async def test_a_policy_is_prepared_committed_and_in_force(node: Administered, t
     policy.write_text(CLOSED)
     code, text = await node.run("apply-policy", "newbook", str(policy))
     assert (code, "one change is ready on one node" in text) == (0, True), text
-    assert "is open: prepared, 1 changes" in (await node.run("status"))[1]
+    assert "is open: prepared, one change" in (await node.run("status"))[1]
     assert await node.add_book() == 201
     code, text = await node.run("commit")
     assert (code, "committed; revision 1" in text) == (0, True), text

@@ -12,6 +12,7 @@ from support.packages import SERVICES, files, package, zipped
 from support.until import eventually
 
 from bookshelf.cqrs.item import ItemChange, digest_of
+from bookshelf.http.message import request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.agent.item import ItemRefused
 from bookshelf.runtime.agent.signatures import public_text
@@ -37,6 +38,8 @@ async def test_a_loaded_group_serves_from_its_deployment_until_it_is_unloaded(
     status, document = await node.get(instance.meta["openapi"])
     assert (status, b"/counters/greeting" in document) == (200, True)
     assert (await node.get("/metrics/counters"))[0] == 200
+    answer = await node.groups.handle(request("GET", "/counters/greeting"))
+    assert {"Date", "Server"}.isdisjoint(answer.headers)  # the node's own port adds them
     unloaded = await node.run(None)
     assert (await node.get())[0] == 404
     await eventually(lambda: node.has_registered([]), "it is deregistered")

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from support.domain_nodes import SETTING, TestedDomain, TestedNode
 from support.until import eventually
 
+from bookshelf.cluster.domain_commands import RecordVote
+from bookshelf.http.message import read_response, request
 from bookshelf.http.problem import Problem
 
 NEW = SETTING["content"]
@@ -242,3 +245,33 @@ async def test_a_paused_node_without_the_log_resumes_and_a_later_commit_is_rolle
 
 async def is_resumed(node: TestedNode) -> bool:
     return node.gate.paused is None
+
+
+async def test_votes_that_do_not_count_are_counted(domain: TestedDomain) -> None:
+    """Of a former epoch, of another rollout, and of a node that is none."""
+    assert (await domain.propose(commit=True)).status == 200
+    node = domain.nodes["a"]
+    vote = RecordVote(
+        rollout="another",
+        phase="load",
+        changes=1,
+        node="a",
+        epoch=node.machine.state.epoch,
+        accepted=True,
+        at=domain.shelf.clock.now(),
+    )
+    before = len(node.machine.votes), await ignored(domain)
+    votes = (vote, replace(vote, epoch=vote.epoch + 1), replace(vote, node="other"))
+    for number, one in enumerate(votes):
+        await node.client.send(f"vote-{number}", one)
+    await node.client.send("vote-0", vote)  # a repetition
+    assert (len(node.machine.votes), await ignored(domain)) == (before[0], before[1] + 4)
+
+
+async def ignored(domain: TestedDomain) -> float:
+    """Return how many votes have changed nothing."""
+    answer = await domain.shelf.hosts["rollouts"].api.handle(request("GET", "/metrics"))
+    page = (await read_response(answer, 1 << 20)).decode()
+    name = 'bookshelf_commands_without_events_total{aggregate="domain",command="cluster.vote.v1"} '
+    found = [line for line in page.splitlines() if line.startswith(name)]
+    return float(found[0].rsplit(" ", 1)[1]) if found else 0.0

@@ -104,6 +104,7 @@ async def test_rollouts_are_listed_with_their_results_the_newest_first(view: Vie
     ]
     assert rest == listed[3:]
     assert (listed[0].phase, listed[0].deadline is None, listed[0].members) == ("load", False, ["node2"])
+    assert [(one.result, one.revision) for one in listed[1:3]] == [("rolled-back", 1), ("aborted", 1)]
     assert (listed[3].revision, listed[3].changes, listed[3].deadline) == (1, 2, None)
 
 

@@ -350,7 +350,8 @@ def expiry(past: Sequence[Event]) -> ExpirePhase:
 def test_silent_nodes_abort_a_rollout(phase: Phase, past: Sequence[Event]) -> None:
     voted = [*past, recorded("a", phase)]
     against = [recorded(node, phase, accepted=False, reason="the node was silent") for node in "bc"]
-    end = RolloutAborted(rollout="r1", reason="b: the node was silent", node="b")
+    reason = "b: the node was silent; c: the node was silent"
+    end = RolloutAborted(rollout="r1", reason=reason, node="b")
     given(DOMAIN, *voted).when(expiry(voted)).then(*against, end)
 
 

@@ -1,6 +1,7 @@
 """The requests of operators at the admin API of a node: where they go."""
 
 import msgspec
+import pytest
 
 from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.discovery.local import LocalDiscovery
@@ -37,3 +38,33 @@ async def test_requests_of_operators_go_to_our_own_instances_only() -> None:
     await discovery.register(msgspec.structs.replace(foreign, id="b", address="ours", foreign=False))
     assert (await operations.handle(request("GET", "/bookshelf/cluster/status"))).status == 200
     assert (ours.asked, stranger.asked) == (["operator /cluster/status"], [])
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "service"),
+    [
+        ("GET", "/cluster/locks", "locks"),
+        ("GET", "/cluster/sessions?service=carts", "sessions"),
+        ("DELETE", "/cluster/sessions/0123456789abcdefghijkl", "sessions"),
+        ("GET", "/cluster/members", "rollouts"),
+        ("POST", "/cluster/rollouts/r1/commit", "rollouts"),
+        ("POST", "/cluster/agents/commands", None),
+        ("POST", "/cluster/locks/nightly/acquire", None),
+        ("GET", "/cluster/locks/events", None),
+        ("POST", "/cluster/sessions/0123456789abcdefghijkl/commands", None),
+    ],
+)
+async def test_each_request_goes_to_the_service_that_answers_it(
+    method: str, target: str, service: str | None
+) -> None:
+    discovery, transport = LocalDiscovery(), LocalTransport(HttpTransport())
+    noted = {name: NotedRequests() for name in ("locks", "sessions", "rollouts")}
+    for name, asked in noted.items():
+        transport.attach(name, 1, asked)
+        one = Instance(id=name, service=name, tags=("cluster", name), address=name, port=1)
+        await discovery.register(one)
+    operations = DomainOperations(discovery, transport, CALLERS)
+    answer = await operations.handle(request(method, f"/bookshelf{target}", b""))
+    assert answer.status == (404 if service is None else 200)
+    expected = {} if service is None else {service: [f"operator {target}"]}
+    assert {name: asked.asked for name, asked in noted.items() if asked.asked} == expected

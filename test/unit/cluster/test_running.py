@@ -3,6 +3,8 @@
 import msgspec
 
 from bookshelf.cluster.domain_state import DomainMember
+from bookshelf.cluster.pages.example_cluster import example_members, example_running
+from bookshelf.cluster.pages.nodes import with_running
 from bookshelf.cluster.running import ReadyService, running_nodes
 
 
@@ -46,3 +48,9 @@ def test_a_gateway_is_ready_while_its_node_is_present_and_is_at_the_port_of_the_
     assert running(nodes, {"two"}) == {"one": [], "two": ["gateway"]}
     process = msgspec.structs.replace(nodes[0], node="one-1", address="http://10.0.0.1:8000#1")
     assert running([process], {"one-1"}, ("lists", 8000)) == {"one-1": ["gateway", "lists"]}
+
+
+def test_the_page_of_a_node_has_its_services_of_groups_as_long_as_it_is_a_member() -> None:
+    here, _, _, absent = example_members()
+    assert with_running(here, example_running()).services == sorted([*here.services, "counters", "gateway"])
+    assert with_running(absent, example_running()) == absent
