@@ -19,7 +19,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.cluster import ClusterMetadata
-from aiokafka.conn import AIOKafkaConnection
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
@@ -65,6 +65,16 @@ def wait_for_brokers(client: Any) -> None:  # noqa: ANN401 (aiokafka has no type
 def ignore_result(future: "asyncio.Future[Any]") -> None:
     """Retrieve a future's exception, which is reported elsewhere too, so that asyncio does not log it."""
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def renew_connections(asks: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+    """Close the connections of a client whose question had no answer in time; it opens others.
+
+    One may have died in silence. aiokafka closes a connection only when a request runs out of its own time,
+    not when the question did so before or was cancelled: it would be used until it was idle for nine minutes.
+    """
+    for connection in list(asks._client._conns.values()):  # noqa: SLF001 (the way to its connections)
+        connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
 
 async def stop_producer(producer: AIOKafkaProducer) -> None:

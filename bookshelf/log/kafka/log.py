@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition, errors
+from aiokafka.admin import AIOKafkaAdminClient
 
-from bookshelf.log.kafka.clients import Clients, start_client, stop_consumer, stop_producer
+from bookshelf.log.kafka.clients import Clients, renew_connections, start_client, stop_consumer, stop_producer
 from bookshelf.log.kafka.connect import administered, connect, identity, reach
 from bookshelf.log.kafka.faults import asking, message_of, persist
 from bookshelf.log.kafka.member import KafkaMembership
@@ -19,6 +20,8 @@ from bookshelf.log.kafka.topics import TopicSettings, ensure, existing, look_up
 from bookshelf.log.kafka.writer import KafkaWriter, WriterContext, claim
 from bookshelf.log.port import Change, LogFault, OutOfRange, Record
 
+#: Seconds from which on a question without an answer lets us doubt the connection.
+_SILENT_S = 0.4
 #: Milliseconds of one poll. A poll without records can still move the position, over the marker of an aborted
 #: transaction.
 _LOOK_MS = 100
@@ -243,23 +246,36 @@ class KafkaLog:
     ) -> int:
         self._known(topic)
         where = self._at(topic, partition)
-        async with asking(f"asking for the offsets of {topic}/{partition}", self._settings.ask_s):
-            found = await persist(lambda: ask([where]))
+        ask_there = lambda: ask([where])  # noqa: E731 (once)
+        found = await self._answer(self._asker, f"the offsets of {topic}/{partition}", ask_there)
         return int(found[where])
+
+    async def _answer(
+        self, asks: AIOKafkaConsumer | AIOKafkaAdminClient, what: str, ask: Callable[[], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401 (aiokafka has no types)
+        """Return the answer to a question of one of the clients. Raises `LogFault`."""
+        end = self._loop.time() + _SILENT_S
+        try:
+            async with asking(f"asking for {what}", self._settings.ask_s):
+                return await persist(ask)
+        except BaseException:
+            if self._loop.time() >= end:
+                renew_connections(asks)
+            raise
 
     async def since(self, topic: str, partition: int, moment: datetime) -> int:
         """Return an offset at or before the first record appended at that moment or later."""
         millis = int(moment.timestamp() * 1000)
         at = self._at(topic, partition)
-        async with asking(f"asking what {topic}/{partition} had at {moment}", self._settings.ask_s):
-            found = (await persist(lambda: self._asker.offsets_for_times({at: millis})))[at]
+        ask = lambda: self._asker.offsets_for_times({at: millis})  # noqa: E731 (once)
+        found = (await self._answer(self._asker, f"what {topic}/{partition} had at {moment}", ask))[at]
         return await self.end(topic, partition) if found is None else int(found.offset)
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
         """Return the committed offset of the group `name`; 0 if it has none."""
         where, group = self._at(topic, partition), self._settings.prefix + name
-        async with asking(f"asking how far {name} is in {topic}/{partition}", self._settings.ask_s):
-            found = await persist(lambda: self._admin.list_consumer_group_offsets(group, partitions=[where]))
+        ask = lambda: self._admin.list_consumer_group_offsets(group, partitions=[where])  # noqa: E731 (once)
+        found = await self._answer(self._admin, f"how far {name} is in {topic}/{partition}", ask)
         return max(0, int(found[where].offset)) if where in found else 0
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> KafkaMembership:
