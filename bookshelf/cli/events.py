@@ -32,6 +32,7 @@ from bookshelf.cli.log_reader import (
     record_at,
     watched,
 )
+from bookshelf.cli.raise_topic import raise_command
 from bookshelf.config import missing_extra
 from bookshelf.cqrs.position import Position, parse_position
 from bookshelf.log.kafka.settings import Finding, KafkaSettings
@@ -182,6 +183,9 @@ def _leaving(work: Coroutine[Any, Any, None]) -> None:
 def topics() -> None:
     """Look after the topics of the log."""
     configure("warning", "auto")
+
+
+topics.add_command(raise_command)
 
 
 @topics.command("check")

@@ -51,10 +51,23 @@ class DomainNode:
         self.state = NodeState(
             node=node, instance=instance, services=frozenset(services), runs_groups=runs_groups
         )
+        self._instance, self._lives = instance, 1
         self._address = address
         self._version = version
         #: The last votes of this node that are recorded, the newest first.
         self.votes: deque[VoteRecorded] = deque(maxlen=_LAST_VOTES)
+
+    def begin_anew(self) -> None:
+        """Forget all that was read, and be a new process of the node: the log was set back to a copy."""
+        former, self._lives = self.state, self._lives + 1
+        self.domain = Domain()
+        self.state = NodeState(
+            node=former.node,
+            instance=f"{self._instance}-{self._lives}",
+            services=former.services,
+            runs_groups=former.runs_groups,
+        )
+        self.votes.clear()
 
     def read(self, event: Event) -> tuple[Step, ...]:
         """Return the steps that follow from the next event of the domain."""

@@ -1,7 +1,7 @@
 """Nodes of a domain in this process: agents on one log, with a kind of item that notes what is applied."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -98,6 +98,15 @@ class CutLog:
         self.check()
         return CutTail(self, await self._log.tail(topic, partition, offset))
 
+    def replace(self, log: Log) -> None:
+        """Go on with another log; tails of the former one end with their next record."""
+        self._log = log
+
+    def is_current(self) -> Callable[[], bool]:
+        """Return a function that returns True until the log is replaced."""
+        log = self._log
+        return lambda: self._log is log
+
     def check(self) -> None:
         if self.is_cut:
             msg = "it is cut off"
@@ -110,6 +119,7 @@ class CutTail:
     def __init__(self, log: CutLog, tail: Tail) -> None:
         self._log = log
         self._tail = tail
+        self._is_current = log.is_current()
 
     @property
     def position(self) -> int:
@@ -118,10 +128,18 @@ class CutTail:
     async def take(self, most: int) -> Sequence[Record]:
         records = await self._tail.take(most)
         self._log.check()
+        if not self._is_current():
+            msg = "it is the tail of another log"
+            raise LogFault(msg)
         return records
 
     async def close(self) -> None:
         await self._tail.close()
+
+
+def _client_of(shelf: Shelf) -> DomainClient:
+    ports = shelf.infrastructure
+    return DomainClient(ports.discovery, ports.transport, ports.callers, ROLLOUTS.tags, AGENT_COMMANDS)
 
 
 class TestedNode:
@@ -137,10 +155,7 @@ class TestedNode:
         self.machine = DomainNode(name, stands_on.ids.new(), f"http://{name}:1", ["counter"], "1")
         policy = PolicyGate(stands_on.callers)
         self.gate = ServiceGate("counter", policy, self.machine.revision_of, Admissions(b"key"))
-        client = DomainClient(
-            *(stands_on.discovery, stands_on.transport, stands_on.callers, ROLLOUTS.tags, AGENT_COMMANDS)
-        )
-        self.client = client
+        self.client = _client_of(shelf)
         self.is_silent = False
         self.agent = NodeAgent(
             "blue",
@@ -156,6 +171,11 @@ class TestedNode:
         )
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+
+    def follow(self, shelf: Shelf) -> None:
+        """Go on with the log and the services of another shelf."""
+        self.log.replace(shelf.log)
+        self.client = _client_of(shelf)
 
     async def _send(self, command_id: str, command: Command) -> None:
         if self.is_silent:

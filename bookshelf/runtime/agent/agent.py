@@ -11,7 +11,7 @@ import structlog
 from bookshelf.cqrs.errors import Malformed, Refused
 from bookshelf.cqrs.item import Kind
 from bookshelf.cqrs.message import Command
-from bookshelf.log.port import Log, LogFault, Record, partition_of
+from bookshelf.log.port import Log, LogFault, OutOfRange, Record, partition_of
 from bookshelf.runtime.agent.contact import LogContact
 from bookshelf.runtime.agent.deployment import Deployment
 from bookshelf.runtime.agent.gate import NotDrained
@@ -71,6 +71,8 @@ class NodeAgent:
         self._silence_s = silence_s
         #: Whether the node reads the log, as far as that matters: in a rollout that it knows of.
         self.contact = LogContact(log, machine.topic)
+        #: The records up to the end of the log are of the past: their steps are not carried out.
+        self._replays = False
         self._steps: asyncio.Queue[tuple[str, PhaseOf]] = asyncio.Queue()
         self._news = asyncio.Event()
         #: When the node has read the last event, and when it had contact (monotonic seconds).
@@ -84,11 +86,9 @@ class NodeAgent:
         """Read the log to its end, then join the domain in the background. Raises `LogFault`."""
         self.pause.refuse("")
         self.contact.partition = partition_of(self.domain, self._log.partitions(self.machine.topic))
-        end = await self._log.end(self.machine.topic, self.contact.partition)
-        await self._read(end)
         # what a process did in rollouts before it started is none of this one's steps
-        self._steps = asyncio.Queue()
-        self._put(("join",))
+        self._replays = True
+        await self._replay()
         tasks = (self._tail(), self._work(), self._vote(), self._watch())
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
@@ -115,22 +115,47 @@ class NodeAgent:
     async def _tail(self) -> None:
         while True:
             try:
+                if self._replays:
+                    await self._replay()
                 await self._read(None)
+            except OutOfRange as fault:
+                _logger.error("domain-read-anew", domain=self.domain, why=str(fault))  # noqa: TRY400 (no defect)
+                self._forget()
             except LogFault as fault:
                 _logger.warning("domain-not-read", why=str(fault))
                 await asyncio.sleep(_AGAIN_S)
+
+    def _forget(self) -> None:
+        """Begin as a new process would, because the log was set back: it lacks what this one has read.
+
+        What is in force here, a later revision maybe, is replaced by what the domain has by this log.
+        """
+        self.pause.refuse("")
+        self.fault = _JOINING
+        self.machine.begin_anew()
+        self._interrupt()
+        while not self._steps.empty():
+            self._steps.get_nowait()
+        self.contact.move(0, "")
+        self._replays = True
+
+    async def _replay(self) -> None:
+        """Read the log to its end, then join the domain. Raises `LogFault`."""
+        await self._read(await self._log.end(self.machine.topic, self.contact.partition))
+        self._replays = False
+        self._put(("join",))
 
     async def _read(self, end: int | None) -> None:
         """Read the records of the domain up to `end`, or without end. Raises `LogFault`."""
         contact = self.contact
         if end is not None and contact.position >= end:
             return
-        tail = await self._log.tail(self.machine.topic, contact.partition, contact.position)
+        tail = await contact.open_tail()
         try:
             while end is None or contact.position < end:
                 for record in await tail.take(_MOST):
                     self._take(record)
-                contact.move(tail.position)
+                contact.move(tail.position, tail.mark)
         finally:
             await tail.close()
 
@@ -159,7 +184,7 @@ class NodeAgent:
             self._working[1].cancel()
 
     def _put(self, steps: tuple[str, ...]) -> None:
-        for step in steps:
+        for step in () if self._replays else steps:
             if step == "refuse":
                 self._refuse()
             elif step != "vote":

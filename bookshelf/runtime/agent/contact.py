@@ -2,6 +2,7 @@
 
 import asyncio
 
+from bookshelf.log.deduplicated import DeduplicatingTail, open_deduplicated
 from bookshelf.log.port import Log, LogFault
 
 #: Seconds for one look at the log.
@@ -20,15 +21,21 @@ class LogContact:
         self.partition = 0
         #: The offset that the node reads next.
         self.position = 0
+        #: The mark of the last record before the position: the log may be set back to a copy.
+        self._mark = ""
         #: The last look found that the node had read everything.
         self.is_there = True
         self._log = log
         self._topic = topic
         self._moved = asyncio.Event()
 
-    def move(self, position: int) -> None:
-        """Note the offset that the node reads next."""
-        self.position = position
+    async def open_tail(self) -> DeduplicatingTail:
+        """Read on from the position. Raises `OutOfRange` if the log was set back, `LogFault`."""
+        return await open_deduplicated(self._log, self._topic, self.partition, self.position, self._mark)
+
+    def move(self, position: int, mark: str) -> None:
+        """Note the offset that the node reads next, and the mark of the last record before it."""
+        self.position, self._mark = position, mark
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

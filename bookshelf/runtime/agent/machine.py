@@ -52,6 +52,9 @@ class NodeMachine(Protocol):
     def read(self, event: Event) -> tuple[str, ...]:
         """Return the steps that follow from the next event."""
 
+    def begin_anew(self) -> None:
+        """Forget all that was read, and be a new process of the node."""
+
     def digest(self, digests: Mapping[tuple[Kind, str], str]) -> str:
         """Return the digest of all items, with those of the changed ones as they are here."""
 
