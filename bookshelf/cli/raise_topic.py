@@ -88,7 +88,7 @@ class Raised(msgspec.Struct, frozen=True, kw_only=True):
     in_use: InUse
 
 
-class Choices(NamedTuple):
+class RaiseOptions(NamedTuple):
     """The options of the command."""
 
     above: int | None
@@ -106,7 +106,7 @@ class Choices(NamedTuple):
 @click.option("--anyway", is_flag=True, help="Also while processes of a domain run, or leases are held.")
 @click.option("--broker", metavar="ADDR", help="A Kafka broker; by default that of the environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def raise_command(topic: str, broker: str | None, **options: Any) -> None:  # noqa: ANN401 (see Choices)
+def raise_command(topic: str, broker: str | None, **options: Any) -> None:  # noqa: ANN401 (see RaiseOptions)
     """Let new leases have higher fencing tokens than all former ones, after Kafka was set back to a copy.
 
     Do it while all processes of the domain are stopped. By default the offsets of each partition go on a
@@ -121,14 +121,14 @@ def raise_command(topic: str, broker: str | None, **options: Any) -> None:  # no
 
     def work() -> None:
         try:
-            run(_raise(kafka, Choices(**options)))
+            run(_raise(kafka, RaiseOptions(**options)))
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
 
     guarded(work)
 
 
-async def _raise(kafka: KafkaSettings, choices: Choices) -> None:
+async def _raise(kafka: KafkaSettings, choices: RaiseOptions) -> None:
     kafka_log("a log on Kafka")  # it names the extra, if that is missing
     from bookshelf.log.kafka.ends import find_ends  # noqa: PLC0415 (an extra)
 

@@ -167,7 +167,7 @@ def _packed(batch: bytes | bytearray) -> bytes:
 async def active_groups(settings: KafkaSettings, topics: AbstractSet[str]) -> list[str]:
     """Return the names of the consumer groups whose members divide one of these topics. Raises `LogFault`.
 
-    A group whose members are changing just now counts too: the brokers do not tell its topics.
+    A group whose members are changing just now counts too: its topics are not known then.
     """
     wanted = {settings.prefix + topic for topic in topics}
     what = f"asking {settings.bootstrap} for consumer groups"
