@@ -24,13 +24,20 @@ from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blo
 from bookshelf.runtime.data_folder import DataFolder, running
 from bookshelf.runtime.job_backup import JOBS, copy_jobs, is_job_file, stage_jobs
 from bookshelf.runtime.keyring_backup import KEYRING, KEYRING_FILE, copy_keyring, keep_destroyed
+from bookshelf.runtime.repository_backup import (
+    REPOSITORY,
+    RepositoryChanges,
+    copy_repository,
+    is_repository_file,
+    restore_repository,
+)
 
 MANIFEST = "manifest.json"
 LOG = "log.sqlite"
 #: The format that this version writes, and the newest that it reads.
 FORMAT = 1
 #: The parts that this version restores.
-PARTS = ("log", KEYRING, BLOBS, JOBS)
+PARTS = ("log", KEYRING, BLOBS, JOBS, REPOSITORY)
 _PREFIX = "bookshelf-"
 #: The secret file of the accounts, if the settings name no other; it is in no backup.
 _ACCOUNTS_FILE = "accounts.secret"
@@ -77,21 +84,32 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """What was restored, where to, and the folder with the files of before, if there were any."""
+    """What was restored, where to, and the folder with the files of before, if there were any.
+
+    `repository`: where the repository of the backup is now, if it has one.
+    """
 
     data: str
     log: LogContent
     made: datetime | None
     kept: str | None
+    repository: str | None = None
 
 
 def write_backup(
-    data: Path, target: Path, now: datetime, keep: int | None = None, blobs: Path | None = None
+    data: Path,
+    target: Path,
+    now: datetime,
+    keep: int | None = None,
+    blobs: Path | None = None,
+    repository: Path | None = None,
 ) -> tuple[Path, Manifest]:
     """Write a backup of a data folder, in use or not, to a new folder in `target`; return it.
 
     `keep`: how many backups stay in `target`, the newest ones. `blobs`: the folder of blobs, if it is not in
-    the data folder. Raises `BackupFault`, `LogFault`, `OSError`.
+    the data folder. `repository`: the folder of the domain's repository, if it has one.
+
+    Raises `BackupFault`, `LogFault`, `OSError`.
     """
     if not (data / LOG).is_file():
         msg = f"there is no shelf in {data}; name its folder with --data"
@@ -107,7 +125,7 @@ def write_backup(
         part = target / f".{backup.name}.part"
         part.mkdir(mode=0o700)
         try:
-            manifest = _fill(data, blobs or data / BLOBS, part, now)
+            manifest = _fill(data, (blobs or data / BLOBS, repository), part, now)
             data_folder.flush_tree(part)
             part.rename(backup)
         except BaseException:
@@ -120,7 +138,8 @@ def write_backup(
         return backup, manifest
 
 
-def _fill(data: Path, blobs: Path, part: Path, now: datetime) -> Manifest:
+def _fill(data: Path, beside: tuple[Path, Path | None], part: Path, now: datetime) -> Manifest:
+    blobs, repository = beside
     copy_log(data / LOG, part / LOG)
     content = inspect_log(part / LOG)
     # after the log: a blob is stored before the event that names it
@@ -130,6 +149,12 @@ def _fill(data: Path, blobs: Path, part: Path, now: datetime) -> Manifest:
     files = (_describe("log", part, LOG), *(_describe(KEYRING, part, name) for name in keyring))
     files += tuple(_describe(BLOBS, part, f"{BLOBS}/{path}") for path in copied)
     files += tuple(_describe(JOBS, part, f"{JOBS}/{name}") for name in copy_jobs(data / JOBS, part / JOBS))
+    if repository is not None:
+        try:
+            copied = copy_repository(repository, part / REPOSITORY)
+        except RepositoryChanges as fault:
+            raise BackupFault(str(fault)) from fault
+        files += tuple(_describe(REPOSITORY, part, f"{REPOSITORY}/{name}") for name in copied)
     manifest = Manifest(format=FORMAT, made=now, version=__version__, files=files, log=content)
     (part / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
@@ -174,13 +199,20 @@ def find_backups(target: Path) -> list[Path]:
 
 
 def restore_backup(
-    source: Path, data: Path, now: datetime, *, replace: bool, blobs: Path | None = None
+    source: Path,
+    data: Path,
+    now: datetime,
+    *,
+    replace: bool,
+    blobs: Path | None = None,
+    repository: Path | None = None,
 ) -> Restored:
     """Put what a backup contains into a data folder that no process uses.
 
     `source` is a backup, a data folder that is not in use, or a copy of a log's file. `replace`: the data
     folder may have a log already; it is kept in a subfolder. `blobs`: the folder of blobs, if it is not in
-    the data folder; blobs are added to those that are there.
+    the data folder; blobs are added to those that are there. `repository`: the folder of the domain's
+    repository; if it has another one, that of the backup is put beside the log.
 
     Raises `BackupFault`, `FolderFault`, `LogFault`, `OSError`.
     """
@@ -196,6 +228,7 @@ def restore_backup(
             _stage_keyring(manifest, log.parent, staged, data)
             _add_blobs(manifest, log.parent, blobs or data / BLOBS)
             _stage_jobs(manifest, log.parent, staged)
+            restored = _restore_repository(manifest, log.parent, repository, data, now)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -209,6 +242,7 @@ def restore_backup(
         log=content,
         made=None if manifest is None else manifest.made,
         kept=str(kept) if kept.exists() else None,
+        repository=None if restored is None else str(restored),
     )
 
 
@@ -240,6 +274,7 @@ def _read_manifest(path: Path) -> Manifest:
     logs = [file for file in manifest.files if file.part == "log"]
     blobs = [file.name for file in manifest.files if file.part == BLOBS]
     wrong = any(file.part == JOBS and not is_job_file(file.name) for file in manifest.files)
+    wrong |= any(file.part == REPOSITORY and not is_repository_file(file.name) for file in manifest.files)
     wrong |= any(file.part == KEYRING and file.name != KEYRING_FILE for file in manifest.files)
     if [file.name for file in logs] != [LOG] or not all(map(_is_blob, blobs)) or wrong:
         raise BackupFault(f"{path} lists wrong files; restore another backup")
@@ -313,6 +348,17 @@ def _stage_jobs(manifest: Manifest | None, source: Path, staged: Path) -> None:
     for file in files:
         _check_file(file, source)
     stage_jobs(source, [file.name for file in files], staged)
+
+
+def _restore_repository(
+    manifest: Manifest | None, source: Path, folder: Path | None, data: Path, now: datetime
+) -> Path | None:
+    """Bring the repository of a backup back, checked first; a plain copy of a log has none."""
+    files = [file for file in manifest.files if file.part == REPOSITORY] if manifest is not None else []
+    for file in files:
+        _check_file(file, source)
+    names = [file.name.removeprefix(f"{REPOSITORY}/") for file in files]
+    return restore_repository(source / REPOSITORY, names, folder, data, now)
 
 
 def _check_file(file: BackupFile, folder: Path) -> None:

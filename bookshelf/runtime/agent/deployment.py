@@ -30,17 +30,20 @@ class Deployment:
             services.update(concerned)
         return services
 
-    async def load(self, changes: tuple[ItemChange, ...]) -> dict[Key, str]:
-        """Load what is not loaded yet of these changes; return the digests. Raises `ItemRefused`."""
+    async def load(self, changes: tuple[ItemChange, ...], *, decided: bool = False) -> dict[Key, str]:
+        """Load what is not loaded yet of these changes; return the digests. Raises `ItemRefused`.
+
+        `decided`: the domain has them, and this node has to be as the others are.
+        """
         if [change for change, _ in self._loaded] != list(changes[: len(self._loaded)]):
             await self.undo()
         for change in changes[len(self._loaded) :]:
-            self._loaded.append((change, await self._load(change)))
+            self._loaded.append((change, await self._load(change, decided=decided)))
         return self._digests()
 
-    async def deploy(self, changes: tuple[ItemChange, ...]) -> dict[Key, str]:
+    async def deploy(self, changes: tuple[ItemChange, ...], *, decided: bool = False) -> dict[Key, str]:
         """Put all changes into force, or none; return the digests. Raises `ItemRefused`."""
-        await self.load(changes)
+        await self.load(changes, decided=decided)
         try:
             for _, item in self._loaded:
                 if item is not None:
@@ -80,7 +83,7 @@ class Deployment:
         changes += [
             item for key, item in wanted.items() if self.applied.get(key) != item or key in self._unknown
         ]
-        await self.deploy(tuple(changes))
+        await self.deploy(tuple(changes), decided=True)
         await self.settle()
         self._unknown = set()
 
@@ -88,13 +91,18 @@ class Deployment:
         """Discard what is loaded."""
         await self.undo()
 
-    async def _load(self, change: ItemChange) -> LoadedItem | None:
+    async def _load(self, change: ItemChange, *, decided: bool) -> LoadedItem | None:
         if change.action == "put" and change.kind != "package":
             digest = digest_of(change.content.encode())
             if digest != change.digest:
                 raise ItemRefused(f"{change.kind}/{change.name} has the digest {digest} here")
         kind = self._kinds.get(change.kind)
-        return None if kind is None else await kind.load(change)
+        if kind is None:
+            return None
+        # the services and routes that a policy names are those of now, and when a domain starts none run yet
+        if change.kind == "policy" and not decided and (problems := kind.check(change)):
+            raise ItemRefused(f"the policy of {change.name} is not valid", problems)
+        return await kind.load(change)
 
     def _digests(self) -> dict[Key, str]:
         return {(change.kind, change.name): change.digest for change, _ in self._loaded}

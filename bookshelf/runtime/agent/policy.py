@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.item import ItemChange, ItemProblem
 from bookshelf.http.message import Request, Response, TooLarge
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.agent.item import AppliedItem, ItemRefused, Undo
+from bookshelf.runtime.agent.item import AppliedItem, Undo
 from bookshelf.runtime.agent.levels import LogLevels
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.endpoint import Endpoint
@@ -196,9 +196,7 @@ class PolicyKind:
         return {change.name} & self._gates.keys()
 
     async def load(self, change: ItemChange) -> AppliedItem:
-        """Prepare a policy. Raises `ItemRefused`."""
-        if problems := self.check(change):
-            raise ItemRefused(f"the policy of {change.name} is not valid", problems)
+        """Prepare a policy that has been checked."""
         policy: PolicyOfService | None = None if change.action == "remove" else self._read(change.content)
         return AppliedItem(lambda: self._apply(change.name, policy))
 

@@ -136,6 +136,17 @@ def open_repository(location: str) -> Repository:
     )
 
 
+def folder_of(location: str) -> Path | None:
+    """Return the folder of a repository on this machine; None without one, or for one of a web server.
+
+    Raises `RepositoryFault`.
+    """
+    if not location:
+        return None
+    repository = open_repository(location)
+    return repository.folder if isinstance(repository, FolderRepository) else None
+
+
 class PackageCache:
     """The archives that this node has fetched, by their digests."""
 

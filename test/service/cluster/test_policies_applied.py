@@ -10,6 +10,7 @@ from bookshelf.cli.domain_kinds import make_kinds
 from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.item import ItemChange, ItemProblem, digest_of
 from bookshelf.http.message import request
+from bookshelf.runtime.agent.deployment import Deployment
 from bookshelf.runtime.agent.item import ItemKind, ItemRefused, LoadedItem
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.identity import SignedCallers
@@ -163,7 +164,7 @@ async def test_nothing_is_changed_by_what_was_only_loaded(domain: Domain) -> Non
 async def test_a_wrong_policy_is_refused_and_the_former_one_stays(domain: Domain) -> None:
     await domain.apply("newbook", 'state = "closed"\n')
     with pytest.raises(ItemRefused) as refused:
-        await domain.policies.load(put("newbook", '[route."POST /bokks"]\n'))
+        await Deployment({"policy": domain.policies}).load((put("newbook", '[route."POST /bokks"]\n'),))
     problem = ItemProblem(
         "policies/newbook.toml", "is no route of the service", "route.POST /bokks", 1, 1, "POST /books"
     )
