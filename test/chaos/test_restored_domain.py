@@ -162,7 +162,7 @@ def go_on(domain: RestoredDomain) -> tuple[int, str]:
     domain.set_policy("closed")
     value, token = domain.count(3)
     assert value == 4
-    return token, answer.headers["Bookshelf-Position"]
+    return token, answer.headers["bookshelf-position"]
 
 
 def check_restored(domain: RestoredDomain, revision: int, position: str) -> None:
