@@ -25,8 +25,8 @@ _NAMES = [*(measurement.name for measurement in MEASUREMENTS), "bare", "replay",
 #: Seconds within which a broker must accept a connection.
 _REACH_S = 3.0
 _ON_KAFKA = (
-    "with --log kafka: bare, posts, visible, replay; takeover, processes, shop, memory (only by name or "
-    "--all)"
+    "with --log kafka: bare, posts, visible, replay; takeover, processes, shop, sessions, memory (only by "
+    "name or --all)"
 )
 
 _LIST = "; ".join(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bench.in_process import open_infrastructure
-from bench.measurement import BenchFault, Measurement, Plan, Sample
+from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bookshelf.cli.command import collect_rarely
 from bookshelf.cluster.services import CLUSTER_SERVICES
 from bookshelf.cluster.session_events import TOPIC, ClientSessionChanged, ClientSessionOpened
@@ -21,7 +21,7 @@ from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.session_route import OpeningSession
 from bookshelf.cqrs.session_state import Differences
-from bookshelf.log.port import NewRecord
+from bookshelf.log.port import Log, NewRecord, partition_of
 from bookshelf.runtime.agent.copied_states import sqlite_copies
 from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.aggregate.context import OwnerDependencies
@@ -32,12 +32,14 @@ from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.service import ServiceHost
 
 _NODES, _CLIENTS, _SESSIONS, _VALUE = 3, 100, 100_000, "x" * 1000
+#: Sessions that are written at once.
+_AT_ONCE = 500
 _KEY = "service/bench/n"
-_FACTS = {
-    "changes": f"{_CLIENTS} clients, each with a session of its own, asked from 3 nodes; SQLite, durable",
+FACTS = {
+    "changes": f"{_CLIENTS} clients, each with a session of its own, asked from 3 nodes; durable",
     "counter": f"{_CLIENTS} clients add 5 each to one counter of one session on 3 nodes; the sum is exact",
     "delay": "from the answer on node 1 until the copy of node 2 has it; all in one process: no network",
-    "copies": f"{_SESSIONS} sessions of 1 KB are read by a node that joins; RSS that it adds",
+    "copies": f"{_SESSIONS} sessions of 1 KB are read by a joining node; processor time for each, RSS added",
 }
 
 
@@ -56,7 +58,7 @@ def _node(infrastructure: Infrastructure, folder: Path, stack: AsyncExitStack) -
         domain="bench",
         idle_s=1800.0,
         ports=OwnerDependencies(log, ids, clock, Meters().owner("session-copies")),
-        copies=sqlite_copies(folder, 1, 20_000, stack),
+        copies=sqlite_copies(folder, log.partitions(TOPIC), 20_000, stack),
     )
 
 
@@ -187,40 +189,59 @@ def _rss_mib() -> float:
     return pages * 4096 / (1 << 20)
 
 
-async def _copies(infrastructure: Infrastructure, folder: Path) -> tuple[float, float]:
-    """Return the seconds until a node has joined, and the MiB that it adds."""
-    writer = await infrastructure.log.writer("bench", TOPIC, 0)
-    for start in range(0, _SESSIONS, 500):
-        await writer.append([record for n in range(start, start + 500) for record in _records(n)])
-    await writer.close()
+async def _fill(log: Log, sessions: int) -> None:
+    count = log.partitions(TOPIC)
+    writers = [await log.writer(f"bench-{partition}", TOPIC, partition) for partition in range(count)]
+    for start in range(0, sessions, _AT_ONCE):
+        parts: list[list[NewRecord]] = [[] for _ in writers]
+        for number in range(start, min(start + _AT_ONCE, sessions)):
+            records = _records(number)
+            parts[partition_of(records[0].key, count)] += records
+        both = zip(writers, parts, strict=True)
+        await asyncio.gather(*(writer.append(part) for writer, part in both if part))
+    await asyncio.gather(*(writer.close() for writer in writers))
+
+
+async def joined(infrastructure: Infrastructure, folder: Path, sessions: int = _SESSIONS) -> dict[str, float]:
+    """Return what a node needs to join a domain with so many sessions, which the empty log gets first.
+
+    Seconds, microseconds of processor time for each session, and the MiB that the node adds.
+    """
+    await _fill(infrastructure.log, sessions)
     before = _rss_mib()
     async with AsyncExitStack() as stack:
         node = _node(infrastructure, folder, stack)
         stack.push_async_callback(node.stop)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         await node.start()
         await node.complete()
-        return time.perf_counter() - began, _rss_mib() - before
+        return {
+            "joined_s": time.perf_counter() - began,
+            "cpu_us": 1e6 * (time.process_time() - worked) / sessions,
+            "added_mib": _rss_mib() - before,
+        }
+
+
+async def used(infrastructure: Infrastructure, folder: Path, seconds: float) -> Figures:
+    """Return the figures of three nodes whose clients change sessions, on an empty log."""
+    async with _nodes(infrastructure, folder) as nodes:
+        rate = await _changes(nodes, seconds)
+        added, conflicts = await _counter(nodes)
+        delays = quantiles(await _delays(nodes), n=100)
+    return {
+        "changes": {"rate_per_s": rate},
+        "counter": {"rate_per_s": added, "conflicts": float(conflicts)},
+        "delay": {"p50_ms": delays[49], "p99_ms": delays[98]},
+    }
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     collect_rarely()  # as every process of the program does
     async with open_infrastructure(folder / "filled") as infrastructure:
-        joined_s, added_mib = await _copies(infrastructure, folder / "joiner")
-    async with (
-        open_infrastructure(folder / "shelf") as infrastructure,
-        _nodes(infrastructure, folder / "nodes") as nodes,
-    ):
-        rate = await _changes(nodes, plan.seconds)
-        added, conflicts = await _counter(nodes)
-        delays = quantiles(await _delays(nodes), n=100)
-    figures = {
-        "changes": {"rate_per_s": rate},
-        "counter": {"rate_per_s": added, "conflicts": float(conflicts)},
-        "delay": {"p50_ms": delays[49], "p99_ms": delays[98]},
-        "copies": {"joined_s": joined_s, "added_mib": added_mib},
-    }
-    return Sample(figures, _FACTS)
+        copies = await joined(infrastructure, folder / "joiner")
+    async with open_infrastructure(folder / "shelf") as infrastructure:
+        figures = await used(infrastructure, folder / "nodes", plan.seconds)
+    return Sample({**figures, "copies": copies}, FACTS)
 
 
 SESSIONS = Measurement(

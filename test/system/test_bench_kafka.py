@@ -53,6 +53,12 @@ async def test_all_measurements_run_and_remove_their_topics(
             **dict.fromkeys(("final", "final, answer", "sold out"), LATENCIES),
             **{f"memory, {name}": {"rss_mib", "peak_mib"} for name in SHOP},
         },
+        "sessions": {
+            "changes": {"rate_per_s"},
+            "counter": {"rate_per_s", "conflicts"},
+            "delay": LATENCIES,
+            "copies": {"joined_s", "cpu_us", "added_mib"},
+        },
         "memory": {
             name: {"rss_mib", "peak_mib"} for name in (one.name for one in SERVICES if not one.needs_keyring)
         },
