@@ -13,6 +13,7 @@ from bookshelf.log.deduplicated import open_deduplicated
 from bookshelf.log.kafka.ends import PartitionEnd, active_groups, find_ends, raise_ends
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.port import Consumed
 
 pytestmark = pytest.mark.needs("kafka")
 
@@ -96,8 +97,12 @@ async def test_groups_with_members_are_found_until_they_leave(chosen: KafkaSetti
     async def noted(_partitions: frozenset[int]) -> None:
         pass
 
-    member = await log.join("lock", TOPIC, noted, noted)
-    assert await active_groups(chosen, {TOPIC}) == [f"{chosen.prefix}lock"]
+    members = [await log.join(name, TOPIC, noted, noted) for name in ("lock", "view")]
+    writer = await log.writer("offsets", TOPIC, 0)  # its group has no members
+    await writer.append([], Consumed(TOPIC, 0, 0))
+    assert await active_groups(chosen, {TOPIC}) == [f"{chosen.prefix}lock", f"{chosen.prefix}view"]
     assert await active_groups(chosen, {"another"}) == []
-    await member.leave()
+    await members[0].leave()
+    assert await active_groups(chosen, {TOPIC}) == [f"{chosen.prefix}view"]
+    await members[1].leave()
     assert await active_groups(chosen, {TOPIC}) == []

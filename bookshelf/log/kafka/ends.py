@@ -11,6 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -174,8 +175,10 @@ async def active_groups(settings: KafkaSettings, topics: AbstractSet[str]) -> li
     async with administered(Clients(settings), what, settings.ask_s) as (_, admin):
         listed = await persist(admin.list_consumer_groups)
         names = [name for name, *_ in listed if name.startswith(settings.prefix)]
-        found = await persist(lambda: admin.describe_consumer_groups(names)) if names else []
-    return sorted(group[1] for answer in found for group in answer.groups if _divides(group[5], wanted))
+        # one by one: aiokafka 0.14 cannot decode an answer about several groups
+        found = [await persist(partial(admin.describe_consumer_groups, [name])) for name in names]
+    groups = [group for answers in found for answer in answers for group in answer.groups]
+    return sorted(group[1] for group in groups if _divides(group[5], wanted))
 
 
 def _divides(members: Iterable[Any], topics: AbstractSet[str]) -> bool:
