@@ -4,7 +4,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from bookshelf.cluster.domain_state import Domain, DomainMember, RolloutResult
+from bookshelf.cluster.domain_state import Domain, DomainMember
 from bookshelf.cluster.events import (
     Barrier,
     ChangeAdded,
@@ -21,10 +21,15 @@ from bookshelf.cqrs.message import Event
 
 T = TypeVar("T")
 NAMES = ("a", "b", "c")
+#: As often as it can happen.
+ANY = 99
 
 
 class Bounds(NamedTuple):
-    """How often what may happen, in one run. `total`: of all faults together."""
+    """How often what may happen, in one run; time limits, commits and rollbacks are without bound.
+
+    `total`: of all faults together. `slow`: a node reads on while it loads, drains, deploys or restores.
+    """
 
     rollouts: int = 1
     extensions: int = 0
@@ -35,8 +40,35 @@ class Bounds(NamedTuple):
     delays: int = 0
     failures: int = 0
     other_contents: int = 0
-    total: int = 99
+    total: int = ANY
     barrier: Barrier = "commit"
+    slow: bool = False
+
+    def __str__(self) -> str:
+        """Return what may happen, in words."""
+        kinds = zip(self._fields, self, strict=True)
+        numbers = [f"{'any' if n == ANY else n} {kind}" for kind, n in kinds if isinstance(n, int) and n]
+        names = [name for name in numbers if name not in {f"any {'total'}", "True slow"}]
+        return f"{', '.join(names)}, barrier {self.barrier}{', slow work' if self.slow else ''}"
+
+
+class Cost(NamedTuple):
+    """Where in the bounds a step is counted."""
+
+    rollout: int = 0
+    extension: int = 1
+    crash: int = 2
+    cut: int = 3
+    eviction: int = 4
+    departure: int = 5
+    delay: int = 6
+    failure: int = 7
+    other_content: int = 8
+    total: int = 9
+    nothing: int = -1
+
+
+COST = Cost()
 
 
 class NodeFacts(NamedTuple):
@@ -44,26 +76,26 @@ class NodeFacts(NamedTuple):
 
     `deployed`: the epoch in which it has really deployed the open rollout, even if it is down by now.
     `leaving`: the epoch of a departure that the domain has not got yet. `delayed`: a copy of a vote that is
-    still on its way.
+    still on its way. `busy`: it works on the phase that it has read last.
     """
 
     state: int
     instance: int
-    unread: tuple[int, ...]
-    cut: bool
-    deployed: int
-    bad: bool
-    leaving: int
-    delayed: int
+    unread: tuple[int, ...] = ()
+    cut: bool = False
+    deployed: int = 0
+    bad: bool = False
+    leaving: int = 0
+    delayed: int = 0
+    busy: bool = False
 
 
 class Situation(NamedTuple):
-    """Where a run is."""
+    """Where a run is: the numbers of the domain and of the nodes, and the newest revision served."""
 
     domain: int
-    nodes: tuple[NodeFacts, ...]
+    nodes: tuple[int, ...]
     served: int
-    left: tuple[int, ...]
 
 
 class Interned(Generic[T]):
@@ -86,38 +118,13 @@ class Interned(Generic[T]):
         return value
 
 
-def facts_of(domain: Domain) -> tuple[tuple[int, int, bool], ...]:
-    """Return of each node its epoch, its instance, and whether it has voted."""
-    voted = domain.rollout.voted if domain.rollout is not None else frozenset[str]()
-    members = [domain.member(name) for name in NAMES]
-    return tuple(
-        (member.epoch, int(member.instance), name in voted) if member is not None else (0, 0, False)
-        for name, member in zip(NAMES, members, strict=True)
-    )
-
-
-def rename(domain: Domain, order: tuple[int, ...]) -> Domain:
-    """Return the domain with the node at place order[i] as the one at i."""
-    names = {NAMES[old]: NAMES[new] for new, old in enumerate(order)}
-    members = sorted(
-        (replace(member, node=names[member.node]) for member in domain.members), key=lambda each: each.node
-    )
-    rollout = domain.rollout
-    if rollout is not None:
-        rollout = replace(rollout, voted=frozenset(names[node] for node in rollout.voted))
-    return replace(domain, members=tuple(members), rollout=rollout)
-
-
 def simplified(domain: Domain) -> Domain:
-    """Return the domain without the texts that decide nothing."""
+    """Return the domain without what decides nothing: commands are about the open rollout alone."""
     rollout = domain.rollout and replace(domain.rollout, reason="", actor="ann")
-    results = tuple(
-        RolloutResult(id=each.id, result=each.result, revision=each.revision) for each in domain.results
-    )
     members = tuple(
         DomainMember(node=each.node, instance=each.instance, epoch=each.epoch) for each in domain.members
     )
-    return replace(domain, rollout=rollout, results=results, members=members, contents=(), changed=())
+    return replace(domain, rollout=rollout, results=(), members=members, contents=(), changed=())
 
 
 def seen_by(name: str, event: Event) -> Event | None:  # noqa: PLR0911 (one for each event)
