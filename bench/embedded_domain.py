@@ -265,7 +265,7 @@ async def _join_and_evict(ports: Infrastructure, members: Sequence[_DomainMember
             await ports.discovery.register(member.instance)
         began = time.perf_counter()
         await ports.discovery.deregister(more.instance.id)
-        while any(name == more.name for name, _ in first.machine.addresses):  # noqa: ASYNC110 (as above)
+        while any(name == more.name for name, _ in first.machine.processes):  # noqa: ASYNC110 (as above)
             await asyncio.sleep(_LOOK_S)
         evicted_s = time.perf_counter() - began
         await more.agent.stop()

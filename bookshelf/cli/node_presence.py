@@ -25,7 +25,7 @@ from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import RELOADABLE, GatewaySettings, Settings, load
 from bookshelf.discovery.port import Discovery, DiscoveryFault, Instance
 from bookshelf.runtime.agent.agent import NodeAgent
-from bookshelf.runtime.agent.eviction import NODE_ADDRESS
+from bookshelf.runtime.agent.eviction import NODE_ADDRESS, NODE_PROCESS
 
 if TYPE_CHECKING:
     from bookshelf.cluster.node import DomainNode
@@ -123,11 +123,12 @@ def _own(place: NodePlace, domain: str) -> dict[str, str]:
 
 
 def _in_force(agent: NodeAgent) -> dict[str, str]:
-    """Return the name of the node, its revision, and the digest of the items in force."""
+    """Return the name of the node, its process, its revision, and the digest of the items in force."""
     machine = cast("DomainNode", agent.machine)
     items = [f"{kind}/{name} {item.digest}" for (kind, name), item in agent.deployment.applied.items()]
     return {
         "name": machine.state.node,
+        NODE_PROCESS: machine.state.instance,
         "revision": str(machine.domain.revision),
         "items": digest_of_texts(items),
     }

@@ -173,9 +173,9 @@ class DomainNode:
         return f"leave-{self.state.instance}-{self.state.epoch}", command
 
     @property
-    def addresses(self) -> Mapping[tuple[str, int], str]:
-        """The address of each member, by its name and its epoch."""
-        return {(member.node, member.epoch): member.address for member in self.domain.members}
+    def processes(self) -> Mapping[tuple[str, int], tuple[str, str]]:
+        """The address of each member, and its process, by its name and its epoch."""
+        return {(one.node, one.epoch): (one.address, one.instance) for one in self.domain.members}
 
     def evict(self, node: str, epoch: int, at: datetime) -> tuple[str, Command]:
         """Return the command that removes a node which is absent from discovery, and its id."""

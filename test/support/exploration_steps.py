@@ -47,7 +47,7 @@ class Decision(NamedTuple):
 class Move(NamedTuple):
     """A step of one node, or of none: what it is called, its cost, the node after it, and the decision.
 
-    `is_progress`: it is no fault, and no administrator's.
+    `is_progress`: it is no fault, and no administrator's. `is_absence`: see `Order`.
     """
 
     label: str
@@ -55,6 +55,7 @@ class Move(NamedTuple):
     cost: int
     node: int
     decision: Decision | None
+    is_absence: bool = False
 
 
 class Follower(NamedTuple):
@@ -96,9 +97,15 @@ class SituationSteps:
                     return
         for move in self._moves_of_domain(now):
             yield self._after(now, None, move)
+        has_reader = self.has_reader(now)
         for i in range(len(NAMES)):
             for move in self._moves_of(now, i):
-                yield self._after(now, i, move)
+                if has_reader or not move.is_absence:
+                    yield self._after(now, i, move)
+
+    def has_reader(self, now: Situation) -> bool:
+        """Return True if a node reads the log, and so can note the absence of others."""
+        return any(facts.state and not facts.cut for facts in map(self.nodes.__getitem__, now.nodes))
 
     def _after(self, now: Situation, i: int | None, move: Move) -> Follower:
         nodes, decision = now.nodes, move.decision
@@ -143,24 +150,38 @@ class SituationSteps:
             yield Move(f"{NAMES[i]} {step.label}", step.is_progress, step.cost, step.node, None)
         if not node.state:
             yield from self._by_absent_node(domain, i, node)
+        elif node.cut and not self.alike.states[node.state].epoch:
+            # a process that is no member is not the one that was
+            yield from self._evicted(domain, i, node)
         for order in self.steps.orders(number):
             decision = self._ordered(domain, i, order)
             if decision is not None:
-                yield Move(f"{NAMES[i]} {order.label}", order.is_progress, order.cost, order.node, decision)
+                yield Move(
+                    f"{NAMES[i]} {order.label}",
+                    order.is_progress,
+                    order.cost,
+                    order.node,
+                    decision,
+                    order.is_absence,
+                )
             elif order.anyway:
                 yield Move(f"{NAMES[i]} {order.label}", order.is_progress, order.cost, order.node, None)
 
     def _by_absent_node(self, number: int, i: int, node: NodeFacts) -> Iterator[Move]:
+        yield from self._evicted(number, i, node)
         domain = self.domains[number]
-        member = domain.member(NAMES[i])
-        if member is not None:
-            order = Order("is evicted", self.nodes.number(node), ("evict", member.epoch))
-            gone = self._ordered(number, i, order)
-            assert gone is not None
-            yield Move(f"{NAMES[i]} is evicted", True, COST.nothing, order.node, gone)  # noqa: FBT003 (progress)
         state = self.rules.started(NodeState(node="self", instance=str(node.instance + 1)), domain)
         up = node._replace(state=self.alike.states.number(state), instance=node.instance + 1)
         yield Move(f"{NAMES[i]} starts", False, COST.nothing, self.nodes.number(up), None)  # noqa: FBT003 (no progress)
+
+    def _evicted(self, number: int, i: int, node: NodeFacts) -> Iterator[Move]:
+        """Yield the end of the membership of a process that is not there any more."""
+        member = self.domains[number].member(NAMES[i])
+        if member is not None:
+            order = Order("", self.nodes.number(node), ("evict", member.epoch))
+            gone = self._ordered(number, i, order)
+            # the absence of one that may be there is noted by a node that reads the log
+            yield Move(f"{NAMES[i]} is evicted", True, COST.nothing, order.node, gone, node.cut)  # noqa: FBT003
 
     def _moves_of_domain(self, now: Situation) -> tuple[Move, ...]:
         bits = 0

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from support.alike import ALL, Reductions
 from support.budgets import Budgets
 from support.cluster_rules import Rules
+from support.endings import Endings
 from support.exploration_steps import SituationSteps, Violated
-from support.progress import Progress
 from support.situations import NAMES, Bounds, NodeFacts, Situation
 
 from bookshelf.cluster.domain_state import Domain, DomainMember
@@ -40,7 +40,7 @@ class Explorer(SituationSteps):
         self._known = array("L")
         self._came: dict[tuple[Situation, int], tuple[Situation, int, str]] | None = None
         self._at = (Situation(0, (), 0), 0)
-        self._progress = Progress()
+        self._endings = Endings()
 
     # the run
 
@@ -100,7 +100,7 @@ class Explorer(SituationSteps):
                     self._at = (situation, left)
             if is_progress:
                 progress.append(self._places[reached])
-        self._progress.note(place, progress)
+        self._endings.note(place, progress)
         if not progress:
             self._check_rest(situation)
         return new
@@ -163,11 +163,14 @@ class Explorer(SituationSteps):
             raise Violated(f"J4: phase {rollout.phase} has no time limit")
 
     def _check_rest(self, now: Situation) -> None:
-        """J3, J4: where nothing is left to do, no rollout is open, and connected nodes serve the revision."""
+        """J3, J4: where nothing is left to do, no rollout is open, and connected nodes serve the revision.
+
+        The log is away for all nodes, or all are down: then a rollback waits for one that reads it.
+        """
         domain = self.domains[now.domain]
         nodes = [self.nodes[node] for node in now.nodes]
         if domain.rollout is not None:
-            if domain.rollout.phase == "rollback" and any(node.cut for node in nodes):
+            if domain.rollout.phase == "rollback" and not self.has_reader(now):
                 return
             raise Violated(f"J4: {domain.rollout.phase} never ends")
         self.counts["at rest"] += 1
@@ -181,7 +184,7 @@ class Explorer(SituationSteps):
 
     def _check_progress(self) -> None:
         """J4: without faults and administrators each situation comes to rest, whatever the order of steps."""
-        endless = self._progress.endless(len(self._places))
+        endless = self._endings.endless(len(self._places))
         if endless:
             found = next(each for each, place in self._places.items() if place in endless)
             self._at = (

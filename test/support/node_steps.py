@@ -26,7 +26,11 @@ class Local(NamedTuple):
 
 
 class Order(NamedTuple):
-    """A command about the node, and the node when it is sent; `anyway`: also if nothing is decided."""
+    """A command about the node, and the node when it is sent.
+
+    `anyway`: also if nothing is decided. `is_absence`: if a node that reads the log notes that this one is
+    not in discovery.
+    """
 
     label: str
     node: int
@@ -34,6 +38,7 @@ class Order(NamedTuple):
     is_progress: bool = True
     cost: int = COST.nothing
     anyway: bool = False
+    is_absence: bool = False
 
 
 class NodeSteps:
@@ -62,10 +67,11 @@ class NodeSteps:
         """Return True if what the node reads next can as well be read before all else.
 
         Others only add to what it has not read, which commutes with reading from the front. Of its own steps,
-        a crash or a departure leads to the same node before and after. While it is cut off it can do nothing
-        but lose contact, which is without effect before and after, and be connected, and then it reads. It
-        has no vote to send before. What the invariants are about is the same before and after: admission,
-        revision, content, deployment and epoch. Reading shortens what is unread: there is no cycle of it.
+        a crash or a departure leads to the same node before and after. A cut before it reads is as one before
+        that was written; while it is cut off it can do nothing but lose contact, which is without effect
+        before and after. It has no vote to send before. What the invariants are about is the same before and
+        after: admission, revision, content, deployment and epoch. Reading shortens what is unread: there is
+        no cycle of it.
         """
         known = self._unseen.get(number)
         if known is None:
@@ -135,9 +141,12 @@ class NodeSteps:
             return
         state = self.states[node.state]
         if state.epoch:
-            # discovery has not seen it, though it may be there: it is cut off, or has stopped for a time
+            # it may be there: it has stopped for a time, or is cut off from discovery alone
             yield Order("is evicted", here, ("evict", state.epoch), is_progress=False, cost=COST.eviction)
         if node.cut:
+            if state.epoch and state.rollout:
+                # in a rollout that it knows of, a node without the log leaves discovery
+                yield Order("is evicted as absent", here, ("evict", state.epoch), is_absence=True)
             return
         if state.ballot is not None:
             vote = self.alike.votes.number((state.ballot, state.epoch))

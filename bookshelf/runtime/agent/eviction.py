@@ -24,6 +24,8 @@ ABSENT_S, _EVERY_S = 3.0, 0.5
 RETURN_S = 5.0
 #: The address of a node, in the metadata of the instance that shows that it is there.
 NODE_ADDRESS = "node"
+#: The process that is there. A new one at the same address is not the member until it has joined.
+NODE_PROCESS = "process"
 _logger = structlog.get_logger(__name__)
 _Member = tuple[str, int]
 
@@ -37,10 +39,15 @@ class AbsenceWatch:
         self._since: dict[_Member, float] = {}
         self._not_before = 0.0
 
-    def absent(self, members: Mapping[_Member, str], present: Iterable[str], now: float) -> list[_Member]:
-        """Return the members, by their addresses, that are absent for long."""
+    def absent(
+        self, members: Mapping[_Member, tuple[str, str]], present: Iterable[tuple[str, str]], now: float
+    ) -> list[_Member]:
+        """Return the members, by their addresses and processes, that are absent for long.
+
+        Any process is present whose address is there with the process "", as of a former version.
+        """
         there = frozenset(present)
-        missing = [member for member, address in members.items() if address not in there]
+        missing = [one for one, place in members.items() if there.isdisjoint({place, (place[0], "")})]
         begin = max(now, self._not_before)
         self._since = {member: self._since.get(member, begin) for member in missing}
         return [member for member, since in self._since.items() if now - since >= self._absent_s]
@@ -81,8 +88,8 @@ async def evict_absent_nodes(
             continue
         # a service that runs in a node stays there while the node itself is away
         metas = [instance.meta for instance in known.instances if not instance.foreign]
-        present = [meta[NODE_ADDRESS] for meta in metas if NODE_ADDRESS in meta]
-        for node, epoch in watch.absent(machine.addresses, present, time.monotonic()):
+        present = [(meta[NODE_ADDRESS], meta.get(NODE_PROCESS, "")) for meta in metas if NODE_ADDRESS in meta]
+        for node, epoch in watch.absent(machine.processes, present, time.monotonic()):
             try:
                 await send(*machine.evict(node, epoch, now()))
             except (Refused, Problem) as fault:

@@ -74,8 +74,8 @@ class NodeMachine(Protocol):
         """Return the command to leave; None if the node is no member."""
 
     @property
-    def addresses(self) -> Mapping[tuple[str, int], str]:
-        """The address of each member, by its name and its epoch."""
+    def processes(self) -> Mapping[tuple[str, int], tuple[str, str]]:
+        """The address of each member, and its process, by its name and its epoch."""
 
     def evict(self, node: str, epoch: int, at: datetime) -> Sent:
         """Return the command that removes a node."""

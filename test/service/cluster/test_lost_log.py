@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from support.domain_nodes import SETTING, TestedDomain, TestedNode
 from support.until import eventually
 
 from bookshelf.cli.node_presence import NODE, NodePlace, show_presence
 from bookshelf.concurrency import cancel_and_wait
-from bookshelf.runtime.agent.eviction import AbsenceWatch, evict_absent_nodes
+from bookshelf.runtime.agent.eviction import NODE_PROCESS, AbsenceWatch, evict_absent_nodes
 
 NEW = SETTING["content"]
 #: Seconds that a node may be absent here.
@@ -121,6 +122,26 @@ async def test_a_rollback_that_was_requested_ends_without_a_node_that_has_deploy
     cut.log.is_cut = False
     await until_members(domain, "abc")
     await domain.until_all_serve(0, "")
+
+
+def test_another_process_at_the_address_of_a_member_is_not_that_member() -> None:
+    watch, members = AbsenceWatch(3.0), {("c", 1): ("http://c:1", "first")}
+    for process, absent in (("second", [("c", 1)]), ("first", []), ("", [])):
+        there = [("http://c:1", process), ("http://d:1", "first")]
+        assert watch.absent(members, there, 10.0) == []
+        assert watch.absent(members, there, 13.0) == absent
+
+
+async def test_a_member_is_removed_while_another_process_is_at_its_address(domain: TestedDomain) -> None:
+    """It may not be able to join: its revision cannot be loaded, or it has lost the log since its start."""
+    epoch, discovery = domain.nodes["c"].machine.state.epoch, domain.shelf.infrastructure.discovery
+    one = next(one for one in discovery.snapshot().instances if (one.service, one.address) == (NODE, "c"))
+    await discovery.register(replace(one, meta={**one.meta, NODE_PROCESS: "another"}))
+
+    async def is_removed() -> bool:
+        return domain.nodes["c"].machine.state.epoch != epoch
+
+    await eventually(is_removed, "the node c has read that it is no member in its epoch")
 
 
 async def test_no_node_is_removed_while_the_log_is_away_for_all(domain: TestedDomain) -> None:

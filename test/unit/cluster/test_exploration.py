@@ -18,9 +18,9 @@ from support.cluster_rules import (
     ServesAtOnce,
     TimesOutAlone,
 )
+from support.endings import Endings
 from support.exploration_steps import Violated
 from support.explorer import Explorer
-from support.progress import Progress
 from support.situations import Bounds
 
 from bookshelf.cluster.events import NodeJoined, NodeLeft, VoteRecorded
@@ -168,8 +168,8 @@ def test_the_events_of_other_nodes_are_without_effect() -> None:
 
 
 def test_steps_without_end_are_found() -> None:
-    progress = Progress()
+    endings = Endings()
     for source, targets in enumerate([[1, 3], [2], [1, 3], []]):
-        progress.note(source, targets)
-    assert progress.endless(4) == {0, 1, 2}
-    assert Progress().endless(4) == set()
+        endings.note(source, targets)
+    assert endings.endless(4) == {0, 1, 2}
+    assert Endings().endless(4) == set()
