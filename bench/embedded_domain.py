@@ -109,7 +109,8 @@ class _DomainMember:
         policy, admissions = PolicyGate(ports.callers), Admissions(b"bench")
         self.gate = ServiceGate("counter", policy, self.machine.revision_of, admissions)
         self.client = DomainClient(
-            ports.discovery, ports.transport, ports.callers, _ROLLOUTS.tags, AGENT_COMMANDS
+            *(ports.discovery, ports.transport, ports.callers, _ROLLOUTS.tags, AGENT_COMMANDS),
+            lambda: len(self.machine.domain.members),
         )
         self.agent = NodeAgent(
             "bench",

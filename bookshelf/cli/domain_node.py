@@ -1,7 +1,7 @@
 """Runs the agent that makes this process a node of its domain, whatever the process runs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -56,9 +56,9 @@ class AgentPorts:
         ids = SystemIds(clock)
         return cls(log=log, discovery=discovery, transport=transport, callers=callers, clock=clock, ids=ids)
 
-    def client(self) -> DomainClient:
-        """Return what sends commands to the owner of the domain."""
-        return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS)
+    def client(self, members: Callable[[], int] = lambda: 0) -> DomainClient:
+        """Return what sends commands to the owner of the domain, which has so many members."""
+        return DomainClient(self.discovery, self.transport, self.callers, ROLLOUTS, AGENT_COMMANDS, members)
 
 
 def open_admissions(settings: Settings, secret: StartSecret) -> Admissions:
@@ -87,7 +87,7 @@ def make_agent(
         ports.log,
         kinds,
         pause,
-        ports.client().send,
+        ports.client(lambda: len(machine.domain.members)).send,
         ports.clock.now,
         drain_s=cluster.cluster_drain_s,
         contact_s=cluster.contact_s,

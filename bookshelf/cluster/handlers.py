@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
-from bookshelf.cluster.domain_commands import CommitRollout, ProposeChanges, RollBack
+from bookshelf.cluster.domain_commands import CommitRollout, ProposeChanges, RecordVote, RollBack
 from bookshelf.cluster.domain_state import Domain, RolloutResult
 from bookshelf.cluster.events import Barrier
 from bookshelf.cluster.items import check_settings
@@ -22,6 +22,7 @@ from bookshelf.cqrs.item import CONTENT_BYTES, ItemChange, ItemProblem, Kind, di
 from bookshelf.cqrs.service import Service
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
+from bookshelf.runtime.agent.gathering import Gathering
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer
 from bookshelf.runtime.decoding import Decoder
@@ -33,6 +34,8 @@ AGENT_COMMANDS = "/cluster/agents/commands"
 _MOST_BYTES = 16 << 20
 #: Seconds that an answer waits for the nodes, unless the request has another time.
 _WAIT_S = 20.0
+#: Seconds for which votes of a phase wait for the others. All events of one append reach a node at once.
+_GATHER_S = 0.05
 _OK, _ACCEPTED, _CONFLICT = 200, 202, 409
 #: Returns what is wrong with an item, as far as that is known without a node.
 CheckItem = Callable[[ItemChange], tuple[ItemProblem, ...]]
@@ -108,6 +111,7 @@ class RolloutHandlers:
         self._domain = domain
         self._check = check
         self._commands = {command.TYPE: command for command in aggregate.takes}
+        self._votes = Gathering(_GATHER_S)
 
     async def propose(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Open or extend a rollout; answer when its first phase is complete. Raises `Problem`, `Refused`."""
@@ -169,10 +173,18 @@ class RolloutHandlers:
             command = msgspec.json.decode(asked.data, type=kind)
         except msgspec.ValidationError as fault:
             raise Problem("malformed", str(fault)) from None
+        if isinstance(command, RecordVote):
+            await self._gather(command, request.headers.get(header_fields.MEMBERS, ""))
         await ports.ask(
             self._aggregate, self._domain, command, actor=context.caller.actor, command_id=asked.id
         )
         return Response(204, {"Cache-Control": "no-store"})
+
+    async def _gather(self, vote: RecordVote, members: str) -> None:
+        """Wait a moment for the votes of the other members, so that all of them are one append."""
+        if members.isascii() and members.isdigit():
+            phase = (vote.rollout, vote.phase, vote.changes)
+            await self._votes.join(phase, vote.node, int(members[:9]), decides=not vote.accepted)
 
     def _check_all(self, changes: tuple[ItemChange, ...]) -> None:
         """Raise `Problem` invalid with each file, position, field and nearest name that is wrong."""

@@ -52,6 +52,9 @@ class DomainNode:
             node=node, instance=instance, services=frozenset(services), runs_groups=runs_groups
         )
         self._instance, self._lives = instance, 1
+        #: The revisions of services, as long as no other items have changed.
+        self._revisions: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._revisions_of = self.domain.changed
         self._address = address
         self._version = version
         #: The last votes of this node that are recorded, the newest first.
@@ -135,7 +138,13 @@ class DomainNode:
 
         From the deployment on it is that of the next revision, if the rollout concerns the service.
         """
-        return service_revision(self.domain, service, groups)
+        if self._revisions_of is not self.domain.changed:
+            self._revisions, self._revisions_of = {}, self.domain.changed
+        key = (service, tuple(groups))
+        found = self._revisions.get(key)
+        if found is None:
+            found = self._revisions[key] = service_revision(self.domain, service, groups)
+        return found
 
     def revision_ahead(self, service: str, groups: Collection[str], *, reads_log: bool) -> int:
         """Return the revision from which on a gateway asks a service of these groups.

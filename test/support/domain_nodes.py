@@ -137,9 +137,11 @@ class CutTail:
         await self._tail.close()
 
 
-def _client_of(shelf: Shelf) -> DomainClient:
+def _client_of(shelf: Shelf, members: Callable[[], int]) -> DomainClient:
     ports = shelf.infrastructure
-    return DomainClient(ports.discovery, ports.transport, ports.callers, ROLLOUTS.tags, AGENT_COMMANDS)
+    return DomainClient(
+        ports.discovery, ports.transport, ports.callers, ROLLOUTS.tags, AGENT_COMMANDS, members
+    )
 
 
 class TestedNode:
@@ -155,7 +157,7 @@ class TestedNode:
         self.machine = DomainNode(name, stands_on.ids.new(), f"http://{name}:1", ["counter"], "1")
         policy = PolicyGate(stands_on.callers)
         self.gate = ServiceGate("counter", policy, self.machine.revision_of, Admissions(b"key"))
-        self.client = _client_of(shelf)
+        self.client = _client_of(shelf, lambda: len(self.machine.domain.members))
         self.is_silent = False
         self.agent = NodeAgent(
             "blue",
@@ -175,7 +177,7 @@ class TestedNode:
     def follow(self, shelf: Shelf) -> None:
         """Go on with the log and the services of another shelf."""
         self.log.replace(shelf.log)
-        self.client = _client_of(shelf)
+        self.client = _client_of(shelf, lambda: len(self.machine.domain.members))
 
     async def _send(self, command_id: str, command: Command) -> None:
         if self.is_silent:

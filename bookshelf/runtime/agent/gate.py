@@ -11,9 +11,8 @@ import hmac
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Collection, Mapping
+from contextvars import ContextVar, Token
 
 from multidict import CIMultiDict
 
@@ -109,25 +108,24 @@ class Gate:
         names = self._admissions.names(given)
         return bool(names) if self.changing is None else not names.isdisjoint(self.changing)
 
-    @contextmanager
-    def counted(self, route: str, given: str) -> Iterator[str]:
-        """Count a request until the block ends; yield the list of its gates, for the calls that follow."""
-        self.active[route] += 1
-        self.idle.clear()
-        passed = self._admissions.add(given, self.name)
-        token = admitted.set(passed)
-        try:
-            yield passed
-        finally:
-            admitted.reset(token)
-            self._done(route)
+    def counted(self, route: str, given: str) -> "CountedRequest":
+        """Count a request until the block ends; it gets the list of its gates, for the calls that follow."""
+        return CountedRequest(self, route, self._admissions.add(given, self.name))
 
-    def _done(self, route: str) -> None:
-        self.active[route] -= 1
-        if not self.active[route]:
+    def begin(self, route: str) -> None:
+        """Count one more request in progress."""
+        self.active[route] = self.active.get(route, 0) + 1
+        self.idle.clear()
+
+    def end(self, route: str) -> None:
+        """Count one request less."""
+        left = self.active[route] - 1
+        if left:
+            self.active[route] = left
+        else:
             del self.active[route]
-        if not self.active:
-            self.idle.set()
+            if not self.active:
+                self.idle.set()
 
     def reloading(self) -> Problem:
         """Return the problem of a request that is refused."""
@@ -136,6 +134,30 @@ class Gate:
         services = ", ".join(sorted(self.changing or ())) or "all services"
         detail = f"paused for rollout {self.paused}, which changes {services}; try again"
         return Problem("reloading", detail, Retry_After="1", Bookshelf_Rollout=self.paused)
+
+
+class CountedRequest:
+    """Counts a request in progress while its block runs; a generator would take twice as long for each."""
+
+    __slots__ = ("_gate", "_passed", "_route", "_token")
+
+    def __init__(self, gate: Gate, route: str, passed: str) -> None:
+        self._gate = gate
+        self._route = route
+        self._passed = passed
+        self._token: Token[str] | None = None
+
+    def __enter__(self) -> str:
+        """Return the gates that have admitted the request, this one included."""
+        self._gate.begin(self._route)
+        self._token = admitted.set(self._passed)
+        return self._passed
+
+    def __exit__(self, *_fault: object) -> None:
+        """Count it no more."""
+        if self._token is not None:
+            admitted.reset(self._token)
+        self._gate.end(self._route)
 
 
 async def carry_admission(

@@ -20,6 +20,8 @@ LAST_EVENT = "Last-Event-ID"
 REVISION = "Bookshelf-Revision"
 #: The gates that have admitted a request, signed (bookshelf/runtime/agent/gate.py).
 ADMITTED = "Bookshelf-Admitted"
+#: How many members the domain has as the node knows it that sends a vote.
+MEMBERS = "Bookshelf-Members"
 KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway (identity.py).
 ACTOR = "Bookshelf-Actor"
