@@ -1,10 +1,10 @@
 """Routes with sessions on several nodes: what one node has written, every other one reads."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 from support.session_nodes import HEADER, SessionNode, cluster, node, replicated, without_domain
@@ -13,10 +13,17 @@ from support.stateful import SESSIONS, stateful
 from support.until import eventually
 
 from bookshelf.cluster.session_parts import PARTS
+from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.handler import Caller
+from bookshelf.cqrs.position import Position
 from bookshelf.http.message import Request, request
+from bookshelf.runtime.agent.sessions import ReplicatedSessions
 from bookshelf.runtime.api.identity import LocalReader
 from bookshelf.runtime.api.session_routes import session_key
+
+if TYPE_CHECKING:
+    from bookshelf.runtime.api.session_store import SessionStore
 
 SAMPLE = {"value": "Sample session data"}
 
@@ -250,3 +257,71 @@ async def test_the_view_lists_sizes_and_ages_and_no_contents(shelf: Shelf) -> No
     assert b"Sample" not in answer.body
     assert session.encode() not in answer.body
     assert session_key(session).encode() in answer.body
+
+
+class NotedReads:
+    """A store that notes what its reads wait for."""
+
+    def __init__(self, store: ReplicatedSessions) -> None:
+        self._store = store
+        self.waits: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (what a store has)
+        return getattr(self._store, name)
+
+    async def read(
+        self,
+        aggregate: Any,  # noqa: ANN401 (as a store)
+        key: str,
+        after: Iterable[Position] = (),
+        *,
+        to_end: bool = False,
+    ) -> Any:  # noqa: ANN401 (as above)
+        self.waits += map(str, after)
+        return await self._store.read(aggregate, key, after, to_end=to_end)
+
+
+@pytest.mark.parametrize("reads", ["positions", "local"])
+async def test_a_local_read_does_not_wait_for_what_the_client_has_seen(
+    shelf: Shelf, reads: Literal["positions", "local"]
+) -> None:
+    store = NotedReads(replicated(shelf))
+    service = stateful(replace(SESSIONS, reads=reads))
+    async with (
+        node(shelf, 1) as first,
+        node(shelf, 2, cast("SessionStore", store), service) as second,
+    ):
+        session, position = await opened(first)
+        answer = await second.send("GET", "value", session=session, Bookshelf_After=position)
+        assert answer.status == 200
+        assert set(store.waits) == ({position} if reads == "positions" else set())
+
+
+class Contended:
+    """A store in which another has always changed what a request has read."""
+
+    def __init__(self, store: ReplicatedSessions) -> None:
+        self._store = store
+        self.is_contended = False
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (what a store has)
+        return getattr(self._store, name)
+
+    async def ask(self, *given: Any, **named: Any) -> CommandResult:  # noqa: ANN401 (as a store)
+        if self.is_contended:
+            self.asked += 1
+            raise Conflict("another has changed it")
+        return await self._store.ask(*given, **named)
+
+
+async def test_a_request_is_tried_five_times_more_then_it_is_a_conflict(shelf: Shelf) -> None:
+    store = Contended(replicated(shelf))
+    async with node(shelf, 1, cast("SessionStore", store)) as first:
+        session, _ = await opened(first)
+        store.is_contended = True
+        answer = await first.send("PUT", "value", {"value": "other"}, session=session)
+        assert (answer.status, store.asked) == (409, 6)
+        assert "after 6 attempts nothing was done" in answer.json["detail"]
+        store.is_contended = False
+        assert (await first.send("GET", "value", session=session)).json == SAMPLE

@@ -4,7 +4,7 @@ import re
 import shlex
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -52,6 +52,18 @@ def made_package(folder: Path) -> Path:
     return folder / "counters-1.0.0.pack"
 
 
+def processes_of(folder: Path) -> list[int]:
+    """Return the processes of the groups of a node."""
+    named = b"\0" + str(folder).encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            command = (process / "cmdline").read_bytes()
+            if b"\0child\0" in command and named in command:
+                found.append(int(process.name))
+    return found
+
+
 def test_two_nodes_load_a_group_from_one_repository(
     env: Mapping[str, str], consul_agent: Agent, tmp_path: Path
 ) -> None:
@@ -66,6 +78,9 @@ def test_two_nodes_load_a_group_from_one_repository(
         for node in (one, two):
             answer = Client(node.note.url).get("/counters/greeting")
             assert (answer.status, answer.content) == (200, b"one")
+            [group] = processes_of(node.folder)
+            limits = Path(f"/proc/{group}/limits").read_text()
+            assert re.search(rf"Max address space +{512 << 20} +{512 << 20} ", limits)
         until(lambda: len(consul_agent.get("/v1/health/service/counters?passing")) == 2, "both are found")
         ports = {
             found["Service"]["Port"] for found in consul_agent.get("/v1/health/service/counters?passing")

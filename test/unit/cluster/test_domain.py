@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 from support.cluster import (
     AT,
     CHANGE,
@@ -168,6 +169,18 @@ def test_a_change_that_changes_nothing_opens_no_rollout() -> None:
     given(DOMAIN, *committed()).when(propose(CHANGE, id="r2")).then()
     unload = ItemChange(kind="package", name="A", action="remove")
     given(DOMAIN, *THREE).when(propose(unload)).then()
+
+
+def test_a_rollout_has_at_most_200_changes_and_a_domain_1000_nodes() -> None:
+    def changes(number: int) -> list[ItemChange]:
+        return [ItemChange(kind="policy", name=f"s{n}", action="put", digest="d") for n in range(number)]
+
+    assert len(DOMAIN.decide(DOMAIN.fold(THREE), propose(*changes(200)))) > 200
+    given(DOMAIN, *THREE).when(propose(*changes(201))).refused(Invalid, "at most 200", field="changes")
+    extended = [*prepared(), *[replace(SECOND_ADDED, n=n, name=f"s{n}") for n in range(2, 201)]]
+    given(DOMAIN, *extended).when(propose(SECOND)).refused(Invalid, "at most 200", field="changes")
+    full = joined(*(f"n{n}" for n in range(1000)))
+    given(DOMAIN, *full).when(join("d")).refused(Conflict, "at most 1000 nodes")
 
 
 def test_another_change_extends_ones_own_rollout() -> None:
