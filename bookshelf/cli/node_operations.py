@@ -68,4 +68,7 @@ class DomainOperations:
             raise Problem("gateway-timeout", UNKNOWN) from None
         if answer is None:
             raise Problem("unavailable", f"no instance of the service `{tags[-1]}` is ready")
+        if (place := answer.headers.get("Location", "")).startswith("/"):
+            answer.headers = CIMultiDict(answer.headers)
+            answer.headers["Location"] = _API + place  # as it is here
         return answer

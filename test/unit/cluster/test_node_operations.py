@@ -22,7 +22,7 @@ class NotedRequests:
     async def handle(self, asked: Request) -> Response:
         """Answer a request."""
         self.asked.append(f"{CALLERS.of(asked).actor} {asked.target}")
-        return Response(200, {}, b"{}")
+        return Response(200, {"Location": "/cluster/rollouts/r1"}, b"{}")
 
 
 async def test_requests_of_operators_go_to_our_own_instances_only() -> None:
@@ -66,5 +66,6 @@ async def test_each_request_goes_to_the_service_that_answers_it(
     operations = DomainOperations(discovery, transport, CALLERS)
     answer = await operations.handle(request(method, f"/bookshelf{target}", b""))
     assert answer.status == (404 if service is None else 200)
+    assert answer.headers.get("Location") == (None if service is None else "/bookshelf/cluster/rollouts/r1")
     expected = {} if service is None else {service: [f"operator {target}"]}
     assert {name: asked.asked for name, asked in noted.items() if asked.asked} == expected
