@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from bench.figures import latencies, percentile
-from bench.measurement import Figures
+from bench.measurement import BenchFault, Figures
 from bench.nodes.fleet import DOMAIN, BenchFleet, now
 from bench.nodes.processors import Processors
 from bookshelf.cluster.events import EVENTS, TOPIC, PhaseRequested, RevisionCommitted, RolloutPrepared
@@ -118,6 +118,8 @@ async def measure_commits(fleet: BenchFleet, rounds: int) -> Figures:
     async with _watched(fleet) as votes:
         changed_s = [taken for _ in range(rounds) for taken in await each.change()]
         commits = [taken for _ in range(rounds) for taken in await each.commit()]
+    if not changed_s or not commits:
+        raise BenchFault("no rollout was committed: a node was silent in each of them")
     used = {name: 1e3 * seconds / (2 * rounds) for name, seconds in processors.used_s().items()}
     parts = {
         "changed": changed_s,

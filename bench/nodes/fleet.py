@@ -27,6 +27,8 @@ DOMAIN = "bench"
 #: Seconds that a start, or one rollout, may take; those that an end may.
 READY_S, ROLLOUT_S, _END_S = 180.0, 60.0, 30.0
 _LOOK_S, _OK, _CONFLICT = 0.02, 200, 409
+#: Processes that are started at the same time.
+_AT_ONCE = 4
 _URL = re.compile(r"http://[0-9.]+:([0-9]+)")
 
 
@@ -151,10 +153,13 @@ class BenchFleet:
 
     async def grow(self, size: int) -> None:
         """Start nodes until there are so many; return once all of them are members."""
-        more = [await self.launch("sample", f"node{n}") for n in range(len(self.nodes), size)]
-        for node in more:
-            await node.ready()
-        self.nodes += more
+        while len(self.nodes) < size:
+            # not all at once: Consul would not answer in time
+            names = [f"node{n}" for n in range(len(self.nodes), min(size, len(self.nodes) + _AT_ONCE))]
+            more = [await self.launch("sample", name) for name in names]
+            for node in more:
+                await node.ready()
+            self.nodes += more
 
     async def ask(self, request: bytes, status: int | None = _OK) -> WireResponse:
         """Send a request to the service `rollouts`. Raises `BenchFault` for another status."""

@@ -1,9 +1,8 @@
 """Measures how long services pause for rollouts, and what clients of a gateway notice of that."""
 
 import asyncio
-from contextlib import AsyncExitStack
 
-from bench.connection import LoadConnection, connect
+from bench.connection import HOST, LoadConnection, connect
 from bench.figures import latencies
 from bench.measurement import BenchFault
 from bench.nodes.commits import setting
@@ -22,14 +21,22 @@ _REQUEST = get("/bookshelf/sample")
 class SteadyClients:
     """Sends requests at a constant rate, each when it is due: also if the answers before it are late."""
 
-    def __init__(self, connections: list[LoadConnection]) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._free = asyncio.Queue[LoadConnection]()
-        for connection in connections:
-            self._free.put_nowait(connection)
         self._open = set[asyncio.Task[None]]()
         #: Seconds from the moment at which each request was due until its answer.
         self.taken_s: list[float] = []
         self.failed = 0
+
+    async def open(self) -> None:
+        """Open the connections."""
+        for _ in range(_CONNECTIONS):
+            self._free.put_nowait(await self._connect())
+
+    async def _connect(self) -> LoadConnection:
+        loop = asyncio.get_running_loop()
+        return (await loop.create_connection(LoadConnection, HOST, self._port))[1]
 
     async def run(self) -> None:
         """Send requests until this is cancelled."""
@@ -49,14 +56,16 @@ class SteadyClients:
             self.failed += answer.status != _OK
         except BenchFault:
             self.failed += 1
-        finally:
-            self._free.put_nowait(connection)
+            connection.close()
+            connection = await self._connect()
+        self._free.put_nowait(connection)
         self.taken_s.append(now() - due)
 
     async def finish(self) -> None:
-        """Return once all requests that were sent are answered."""
-        if self._open:
-            await asyncio.wait(self._open)
+        """Return once all requests that were sent are answered, and close the connections."""
+        await asyncio.gather(*self._open)
+        while not self._free.empty():
+            self._free.get_nowait().close()
 
 
 async def measure_traffic(fleet: BenchFleet, rounds: int) -> dict[str, float]:
@@ -65,26 +74,26 @@ async def measure_traffic(fleet: BenchFleet, rounds: int) -> dict[str, float]:
     gateway = await fleet.command("gateway", "run", "gateway", "--id", "gateway", "--port", str(port))
     await gateway.ready()
     await _until_known(port)
-    async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(connect(port)) for _ in range(_CONNECTIONS)]
-        clients = SteadyClients(connections)
-        before = fleet.counts()
-        sending, undone = asyncio.create_task(clients.run()), 0
-        try:
-            for number in range(rounds):
-                await asyncio.sleep(_PAUSE_S)
-                answer = await fleet.propose(setting(1_000_000 + number), commit=True)
-                undone += answer["state"] != "committed"
-        finally:
-            await cancel_and_wait(sending)
-        await clients.finish()
-        await fleet.settled()
+    clients, before, undone = SteadyClients(port), fleet.counts(), 0
+    await clients.open()
+    sending = asyncio.create_task(clients.run())
+    try:
+        for number in range(rounds):
+            await asyncio.sleep(_PAUSE_S)
+            answer = await fleet.propose(setting(1_000_000 + number), commit=True)
+            undone += answer["state"] != "committed"
+    finally:
+        await cancel_and_wait(sending)
+    await clients.finish()
+    await fleet.settled()
     await gateway.stop()
     paused_s = [
         resumed - paused
         for node, first in zip(fleet.nodes, before, strict=True)
         for paused, resumed in node.pauses[first:]
     ]
+    if not paused_s:
+        raise BenchFault("no node was paused: no rollout was committed")
     return {
         **{f"paused_{name}": ms for name, ms in latencies(paused_s).items()},
         **{f"request_{name}": ms for name, ms in latencies(clients.taken_s).items()},
