@@ -1,4 +1,4 @@
-"""Work whose effects stay goes on if its caller is cancelled, and the cancellation is passed on at its end."""
+"""Work whose effects stay goes on if its caller is cancelled; the cancellation is passed on at its end."""
 
 import asyncio
 
@@ -12,7 +12,10 @@ async def test_its_result_and_its_fault_are_those_of_the_caller() -> None:
         msg = "the disk is full"
         raise OSError(msg)
 
-    assert await to_its_end(asyncio.sleep(0, "written")) == "written"
+    async def writes() -> str:
+        return "written"
+
+    assert await to_its_end(writes()) == "written"
     with pytest.raises(OSError, match="the disk is full"):
         await to_its_end(fails())
 
@@ -33,8 +36,7 @@ async def test_a_cancelled_caller_waits_for_the_end_however_often_it_is_cancelle
     await begun.wait()
     for _ in range(3):
         caller.cancel()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # sleep: a turn of the loop, in which the cancellation arrives
     assert not caller.done()
     going_on.set()
     with pytest.raises(asyncio.CancelledError):
