@@ -56,7 +56,7 @@ faults: $(DEV) ## do to the running system all that may go wrong; writes docs/fa
 	@BOOKSHELF_CHAOS_ROUNDS=$${BOOKSHELF_CHAOS_ROUNDS:-3} BOOKSHELF_CHAOS_PAGE=docs/faults.md \
 	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos -m chaos --timeout 0 $(ARGS)
 
-explore: $(DEV) ## every interleaving of rollouts with two and three faults, and of two rollouts; takes many minutes
+explore: $(DEV) ## every interleaving of rollouts with further faults, and of two rollouts; takes many minutes
 	@$(BIN)/python -m pytest -s -m 'slow or not slow' --timeout 0 --override-ini faulthandler_timeout=0 \
 	  test/unit/cluster/test_exploration.py $(ARGS)
 

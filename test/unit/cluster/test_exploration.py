@@ -112,12 +112,11 @@ def test_a_planted_defect_is_found_with_each_reduction_alone(
 
 
 def same_results(bounds: Bounds) -> None:
-    expected, most = explore(bounds, NOTHING), 0
+    expected = explore(bounds, NOTHING)
     for reductions in (*ONE_REDUCTION, ALL):
         reduced = explore(bounds, reductions)
         assert reduced.results() == expected.results()
-        most = max(most, reduced.visits)
-    assert reduced.visits * 4 < expected.visits
+    assert reduced.visits * 2 < expected.visits
 
 
 def test_what_is_left_out_changes_no_result() -> None:
