@@ -203,7 +203,7 @@ def verify(repository: str | None) -> None:
             click.echo(text)
         if wrong:
             sys.exit(MENDABLE)
-        click.echo(f"{len(index.package)} packages and {len(index.file)} other files are as the index states")
+        click.echo(f"as the index states: packages: {len(index.package)}, other files: {len(index.file)}")
 
     guarded(lambda: run(work()))
 

@@ -99,6 +99,7 @@ class ServiceGroups:
         self.address = ""
         self.port = 0
         self._groups: dict[str, ActiveGroup] = {}
+        self._former: dict[str, ActiveGroup] = {}
         self._api = self._make_api()
         self._changes: asyncio.Queue[tuple[ActiveGroup, ChildReport]] = asyncio.Queue()
 
@@ -148,15 +149,28 @@ class ServiceGroups:
                     return f"{found} has the route {method} {template} already"
         return None
 
-    def put(self, group: ActiveGroup) -> None:
-        """Let a group answer the requests of its services, in place of the former one of its name."""
+    def put(self, group: ActiveGroup, former: ActiveGroup | None = None) -> None:
+        """Let a group answer the requests of its services, in place of the former one of its name.
+
+        `former`: its routes that the group lacks stay until `settle`, or another `put`: while the rollout can
+        be rolled back, 404 would be an answer from the next revision.
+        """
         self._groups[group.name] = group
+        self._former.pop(group.name, None)
+        if former is not None:
+            self._former[group.name] = former
         self._api = self._make_api()
+
+    def settle(self, name: str) -> None:
+        """Answer no more requests for what a former group had, and the one of this name lacks."""
+        if self._former.pop(name, None) is not None:
+            self._api = self._make_api()
 
     def remove(self, group: ActiveGroup) -> None:
         """Answer no more requests of a group."""
         if self._groups.get(group.name) is group:
             del self._groups[group.name]
+            self._former.pop(group.name, None)
             self._api = self._make_api()
 
     def relay(self, group: ActiveGroup, report: ChildReport) -> None:
@@ -213,7 +227,8 @@ class ServiceGroups:
         api.around = self._admit
         api.add("GET", "/health/live", live, internal=True)
         api.add("GET", "/health/ready", live, internal=True)
-        for group in self._groups.values():
+        # a route that both have is that of the present group, which is added last
+        for group in (*self._former.values(), *self._groups.values()):
             for service in group.child.services:
                 forward = ForwardingEndpoint(service.name, group, self._transport)
                 for method, path in service.routes:

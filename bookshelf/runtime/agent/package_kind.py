@@ -215,7 +215,7 @@ class LoadedGroup:
             await self._current.child.suspend(self._kind.load_s)
             self._kind.groups.forget(self._current)
         if self._following is not None:
-            await self._activate(self._following)
+            await self._activate(self._following, self._current)
         elif self._current is not None:
             # its routes stay until the rollout has ended: 404 would be an answer from the next revision
             self._current.is_leaving = True
@@ -245,11 +245,12 @@ class LoadedGroup:
         """End the former process once its time on standby is over."""
         if self._following is not None:
             self._kind.following.pop(self._following.name, None)
+            self._kind.groups.settle(self._following.name)
         elif self._current is not None:
             self._kind.groups.remove(self._current)
         if self._current is not None:
             self._kind.end_later(self._current.child)
 
-    async def _activate(self, group: ActiveGroup) -> None:
+    async def _activate(self, group: ActiveGroup, former: ActiveGroup | None = None) -> None:
         await group.child.activate(self._kind.load_s)
-        self._kind.groups.put(group)
+        self._kind.groups.put(group, former)

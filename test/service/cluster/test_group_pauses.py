@@ -138,3 +138,17 @@ async def test_a_service_that_a_new_version_adds_answers_once_all_have_it(domain
     assert [await kinds_of(domain), await kinds_of(domain, "/counters/words")] == ["reloading"] * 2
     held.may_deploy.set()
     assert (await changing).json["state"] == "committed"
+
+
+async def test_a_service_that_a_new_version_lacks_is_absent_once_all_have_it(domain: GroupDomain) -> None:
+    first = domain.repository.add_package(package("1.0.0", "one", SERVICES + _WORDS))
+    assert (await domain.change(put(first.digest))).json["state"] == "committed"
+    await domain.until_both_answer(200, b"one")
+    held = hold(domain)
+    second = domain.repository.add_package(package("2.0.0", "two"))
+    changing = await deployed_by_one(domain, put(second.digest))
+    assert await kinds_of(domain, "/counters/words") == "reloading"
+    held.may_deploy.set()
+    assert (await changing).json["state"] == "committed"
+    await domain.until_both_answer(200, b"two")
+    assert await kinds_of(domain, "/counters/words") == "404"
