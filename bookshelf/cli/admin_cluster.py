@@ -272,6 +272,8 @@ def status(target: Target, *, watch: bool) -> None:
                     number = state["changes"]
                     changes = "one change" if number == 1 else f"{number} changes"
                     now = f"rollout {state['rollout']} is open: {state['state']}, {changes}"
+                    if awaited := state.get("waiting"):
+                        now += f", waiting for {', '.join(awaited)}"
                 click.echo(f"Revision {state['revision']}; {now}; nodes: {nodes}")
             if not watch:
                 return

@@ -77,8 +77,8 @@ class RollbackOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a rollout is: a phase, `unchanged`, `committed`, `aborted` or `rolled-back`.
 
-    `node` and `reason`: what has ended it. `nodes`: those that take part. `domain`: in the answer to
-    `GET /cluster/status` alone.
+    `node` and `reason`: what has ended it. `nodes`: those that take part. `waiting`: those of them whose vote
+    of the present phase is awaited. `domain`: in the answer to `GET /cluster/status` alone.
     """
 
     rollout: str
@@ -86,6 +86,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     changes: int = 0
     revision: int
     nodes: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     node: str = ""
     reason: str = ""
     domain: str = ""
@@ -249,6 +250,7 @@ def _state_of(domain: Domain, rollout: str) -> RolloutState:
         changes=len(now.changes),
         revision=domain.revision,
         nodes=nodes,
+        waiting=() if now.phase == "prepared" else tuple(node for node in nodes if node not in now.voted),
         reason=now.reason,
     )
 

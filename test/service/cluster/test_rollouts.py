@@ -116,6 +116,8 @@ async def test_a_silent_node_fails_the_rollout_when_the_time_is_over(
         domain.nodes["c"].is_silent = True
         proposing = asyncio.create_task(domain.propose("log_level = 'info'\n", commit=True))
     await eventually(lambda: votes_missing(domain, "c"), "only c has not voted")
+    now = await domain.send("GET", "/cluster/status")
+    assert (now.json["state"], now.json["waiting"]) == ("load", ["c"])
     domain.shelf.clock.move(timedelta(seconds=40))
     answer = await proposing
     assert (answer.status, answer.json["state"], answer.json["node"]) == (409, "aborted", "c")
