@@ -29,14 +29,20 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     facts, missing = dict(_FACTS), list[str]()
     figures = await _beside(folder, plan, missing)
     figures |= await _on_kafka(plan, folder, facts, missing)
-    figures |= await measure_checks(plan, folder)
-    figures |= await measure_embedded(folder, _SIZES)
+    figures |= await measure_checks(plan, _place(folder, "checks"))
+    figures |= await measure_embedded(_place(folder, "embedded"), _SIZES)
     for part in (SESSIONS, PRIMARY):
-        (folder / part.name).mkdir()
-        found = await part.run(plan, folder / part.name)
+        found = await part.run(plan, _place(folder, part.name))
         figures |= {f"{part.name}, {name}": values for name, values in found.figures.items()}
         missing += found.facts.get("missing", ())
     return Sample(with_times(figures), {**facts, **({"missing": sorted({*missing})} if missing else {})})
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return a new folder of one part."""
+    place = folder / name
+    place.mkdir()
+    return place
 
 
 async def _beside(folder: Path, plan: Plan, missing: list[str]) -> Figures:
@@ -47,8 +53,7 @@ async def _beside(folder: Path, plan: Plan, missing: list[str]) -> Figures:
             missing.append(name)
             continue
         for size in _SIZES:
-            place = folder / f"{name}-{size}"
-            place.mkdir()
+            place = _place(folder, f"{name}-{size}")
             rounds = max(2, round(plan.seconds * 30))
             figures[f"{name}, {size} nodes"] = await watches.delays(name, program, size, place, rounds)
     return figures
@@ -64,7 +69,7 @@ async def _on_kafka(plan: Plan, folder: Path, facts: dict[str, Any], missing: li
     from bench.nodes.domain_figures import FACTS, measure_domain  # noqa: PLC0415 (an extra)
 
     facts |= FACTS
-    return await measure_domain(plan, consul, folder, _SIZES)
+    return await measure_domain(plan, consul, _place(folder, "processes"), _SIZES)
 
 
 def with_times(figures: Figures) -> Figures:
