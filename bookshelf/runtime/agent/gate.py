@@ -10,7 +10,6 @@ import asyncio
 import hmac
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar, Token
 
@@ -83,9 +82,10 @@ class Gate:
         self.changing: Collection[str] | None = ()
         #: True if requests are refused also if a paused gate has admitted them.
         self.is_closed = False
-        self.active = Counter[str]()
-        self.idle = asyncio.Event()
-        self.idle.set()
+        #: The requests in progress: how many there are, and by route. A route that had some stays.
+        self.busy = 0
+        self.counts: dict[str, int] = {}
+        self.drained: asyncio.Event | None = None
 
     def pause(self, rollout: str, services: Collection[str] | None) -> None:
         """Refuse new requests, except those that are a part of one which waits for the end of this pause."""
@@ -112,20 +112,17 @@ class Gate:
         """Count a request until the block ends; it gets the list of its gates, for the calls that follow."""
         return CountedRequest(self, route, self._admissions.add(given, self.name))
 
-    def begin(self, route: str) -> None:
-        """Count one more request in progress."""
-        self.active[route] = self.active.get(route, 0) + 1
-        self.idle.clear()
+    @property
+    def active(self) -> list[str]:
+        """The routes that have requests in progress."""
+        return [route for route, count in self.counts.items() if count]
 
-    def end(self, route: str) -> None:
-        """Count one request less."""
-        left = self.active[route] - 1
-        if left:
-            self.active[route] = left
-        else:
-            del self.active[route]
-            if not self.active:
-                self.idle.set()
+    async def drain(self) -> None:
+        """Return once no request is in progress."""
+        while self.busy:
+            # one is made when it is waited for: the count falls to nothing with every other request
+            self.drained = self.drained or asyncio.Event()
+            await self.drained.wait()
 
     def reloading(self) -> Problem:
         """Return the problem of a request that is refused."""
@@ -137,27 +134,36 @@ class Gate:
 
 
 class CountedRequest:
-    """Counts a request in progress while its block runs; a generator would take twice as long for each."""
+    """Counts a request in progress while its block runs.
+
+    It is one for every request: a generator, or a call for each step, would take twice as long.
+    """
 
     __slots__ = ("_gate", "_passed", "_route", "_token")
+    _token: Token[str]
 
     def __init__(self, gate: Gate, route: str, passed: str) -> None:
         self._gate = gate
         self._route = route
         self._passed = passed
-        self._token: Token[str] | None = None
 
     def __enter__(self) -> str:
         """Return the gates that have admitted the request, this one included."""
-        self._gate.begin(self._route)
+        gate, route = self._gate, self._route
+        gate.busy += 1
+        gate.counts[route] = gate.counts.get(route, 0) + 1
         self._token = admitted.set(self._passed)
         return self._passed
 
     def __exit__(self, *_fault: object) -> None:
         """Count it no more."""
-        if self._token is not None:
-            admitted.reset(self._token)
-        self._gate.end(self._route)
+        admitted.reset(self._token)
+        gate = self._gate
+        gate.counts[self._route] -= 1
+        gate.busy -= 1
+        if gate.drained is not None and not gate.busy:
+            gate.drained.set()
+            gate.drained = None
 
 
 async def carry_admission(

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 
-from multidict import CIMultiDict
-
-from bookshelf.http.message import Request, Response
+from bookshelf.http.message import Request, Response, with_field
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.agent.gate import Admissions, Gate, NotDrained, admission_of
 from bookshelf.runtime.agent.policy import PolicyGate
@@ -53,20 +51,23 @@ class ServiceGate(Gate):
         Raises `Problem` reloading, which is sent again, or what the endpoint raises.
         """
         given = admission_of(request)
-        if not self.admits(given):
+        if self.paused is not None and not self.admits(given):
             raise self.reloading()
         revision = self._revision(self.name)
-        known = request.headers.get(REVISION, "")
-        if known.isascii() and known.isdigit() and int(known[:18]) > revision:
+        known = request.headers.get(REVISION)
+        if known is not None and known.isascii() and known.isdigit() and int(known[:18]) > revision:
             raise Problem("reloading", f"{self.name} is at revision {revision} here; ask another instance")
+        # without a policy nothing more runs around it: each call here is one for every request
         with self.counted(f"{request.method} {template}", given):
             try:
-                response = await self.policy.around(endpoint, template, request, path)
+                if self.policy.policy is None:
+                    response = await endpoint(request, path)
+                else:
+                    response = await self.policy.around(endpoint, template, request, path)
             except Problem as problem:
                 problem.headers[REVISION] = str(revision)  # a refusal is of this revision, too
                 raise
-        headers = response.headers = CIMultiDict(response.headers)
-        headers[REVISION] = str(revision)
+        response.headers = with_field(response.headers, REVISION, str(revision))
         return response
 
 
@@ -111,8 +112,8 @@ class Pause:
         paused = self._paused()
         try:
             async with asyncio.timeout(within_s):
-                while busy := [gate for gate in paused if gate.active]:
-                    await busy[0].idle.wait()
+                while busy := [gate for gate in paused if gate.busy]:
+                    await busy[0].drain()
         except TimeoutError:
             routes = sorted(f"{gate.name}: {route}" for gate in paused for route in gate.active)
             raise NotDrained(f"in progress after {within_s:g} s: {', '.join(routes)}") from None

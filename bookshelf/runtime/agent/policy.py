@@ -140,7 +140,7 @@ class PolicyGate:
         _limit(request, limits)
         response = await endpoint(request, path)
         if limits.cache_s is not None and request.method in _READS and response.status == _OK:
-            headers = response.headers = CIMultiDict(response.headers)
+            headers = response.headers = CIMultiDict(response.headers)  # it may have the field already
             headers["Cache-Control"] = f"private, max-age={limits.cache_s}"
         return response
 
