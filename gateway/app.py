@@ -13,7 +13,7 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.agent.gate import admitted
+from bookshelf.runtime.agent.gate import admissions_now
 from bookshelf.runtime.api.header_fields import ADMITTED, POSITION, REFUSED, SITES
 from bookshelf.runtime.api.identity import signed_in
 from bookshelf.runtime.election.lock_service import HeldLocks, LockService
@@ -243,7 +243,7 @@ class Gateway:
             named[REFUSED] = refused
         if sites:
             named[SITES] = sites
-        if passed := admitted.get():
+        if passed := admissions_now():
             named[ADMITTED] = passed
         sent = Request(
             request.method, request.target[len(prefix) :], named, body, request.peer, actor=request.actor

@@ -67,6 +67,7 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
     kinds = _kinds_of(hosts, ports, {one.name: one.policy for one in gates.values()}, gateway)
     agent = make_agent(cluster, machine, kinds, Pause(named), ports)
     agent.pause.refuse("")
+    admissions.is_needed = lambda: agent.may_be_paused
     for host in hosts:
         if host.service.name in gates:
             host.api.around = gates[host.service.name].around

@@ -21,12 +21,13 @@ _DIGITS = 12
 class ServiceRevision:
     """The revision of one service in one domain, as far as it is known; 0 without a domain."""
 
-    __slots__ = ("_by_log", "_key", "_seen")
+    __slots__ = ("_by_log", "_key", "_seen", "_text")
 
     def __init__(self, key: _Key, by_log: ByLog | None) -> None:
         self._key = key
         self._by_log = by_log
         self._seen = 0
+        self._text = ""  # of the last answer: nearly all have the same
 
     @property
     def newest(self) -> int:
@@ -37,6 +38,9 @@ class ServiceRevision:
 
     def learn(self, text: str) -> None:
         """Note the revision that an answer had."""
+        if text == self._text:
+            return
+        self._text = text
         if text.isascii() and text.isdigit() and len(text) < _DIGITS:
             self._seen = max(self._seen, int(text))
 

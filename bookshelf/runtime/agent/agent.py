@@ -28,6 +28,8 @@ _AGAIN_S, _RECORDED_S = 0.25, 1.0
 _LOAD_AGAIN_S = 1.0
 #: Seconds for one command.
 _SEND_S = 2.0
+#: Seconds after the last event for which other nodes may not have read it yet.
+_BEHIND_S = 10.0
 #: Why a node is not ready that is no member yet, or no more.
 _JOINING = "it is joining its domain"
 #: Steps of a phase that end when the phase does.
@@ -91,6 +93,11 @@ class NodeAgent:
         await self._replay()
         tasks = (self._tail(), self._work(), self._vote(), self._watch())
         self._tasks = [asyncio.create_task(task) for task in tasks]
+
+    @property
+    def may_be_paused(self) -> bool:
+        """True if a service of the domain may be paused: in a rollout, and until all have read its end."""
+        return bool(self.machine.phase[0]) or time.monotonic() < self._read_at + _BEHIND_S
 
     async def joined(self) -> None:
         """Return once the node is a member, and admits requests."""

@@ -1,9 +1,9 @@
 """The gate of a service or of a gateway: it admits requests, or refuses them while a rollout pauses it.
 
-A request that is admitted carries Bookshelf-Admitted from then on, also to the calls that it leads to: a list
-of signed names, `NAME.TIME.HMAC` each, of the gates that have admitted it. A gate that is paused lets it pass
-if one of these is paused for the same rollout, because that one waits for the request to end. So no drain
-waits for itself, and requests that nothing waits for are refused.
+In a rollout, a request that is admitted carries Bookshelf-Admitted from then on, also to the calls that it
+leads to: a list of signed names, `NAME.TIME.HMAC` each, of the gates that have admitted it. A gate that is
+paused lets it pass if one of these is paused for the same rollout, because that one waits for the request to
+end. So no drain waits for itself, and requests that nothing waits for are refused.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar, Token
+from typing import NamedTuple
 
 from multidict import CIMultiDict
 
@@ -21,8 +22,8 @@ from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.endpoint import Endpoint
 from bookshelf.runtime.api.header_fields import ADMITTED
 
-#: The gates that have admitted the request which this task answers, as in the header field.
-admitted: ContextVar[str] = ContextVar("admitted", default="")
+#: The gates that have admitted the request which this task answers.
+_admitted: "ContextVar[Passed | None]" = ContextVar("admitted", default=None)
 #: Seconds for which an admission counts: longer than any request has time.
 _VALID_S = 180
 #: The most names of a list: calls that are nested deeper are not admitted.
@@ -31,11 +32,16 @@ _ONE = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9]{1,12})\.([0-9a-f]{32})", re.A
 
 
 class Admissions:
-    """Signs the names of gates, and reads lists of them. `now` returns the seconds since 1970."""
+    """Signs the names of gates, and reads lists of them. `now` returns the seconds since 1970.
+
+    `is_needed` returns False while no gate can be paused before the calls of this process have ended: no
+    service is paused before all nodes have read that a rollout is open.
+    """
 
     def __init__(self, key: bytes, now: Callable[[], float] = time.time) -> None:
         self._key = key
         self._now = now
+        self.is_needed: Callable[[], bool] = lambda: True
         #: The last signature of each name: it is made once a second.
         self._made: dict[str, tuple[int, str]] = {}
 
@@ -61,9 +67,27 @@ class Admissions:
         return hmac.digest(self._key, f"{name}\n{moment}".encode(), "sha256").hex()[:32]
 
 
+class Passed(NamedTuple):
+    """What has admitted a request: the gates that its header names, and one of this process, if any."""
+
+    given: str
+    name: str = ""
+    admissions: Admissions | None = None
+
+
+def admissions_now() -> str:
+    """Return the gates that a call made now is to carry, as in the header field; empty if none is needed."""
+    passed = _admitted.get()
+    if passed is None:
+        return ""
+    if passed.admissions is None or not passed.admissions.is_needed():
+        return passed.given
+    return passed.admissions.add(passed.given, passed.name)
+
+
 def admission_of(request: Request) -> str:
     """Return the gates that have admitted a request, as a list that is not verified yet."""
-    return request.headers.get(ADMITTED) or admitted.get()
+    return request.headers.get(ADMITTED) or admissions_now()
 
 
 class NotDrained(Exception):
@@ -109,8 +133,8 @@ class Gate:
         return bool(names) if self.changing is None else not names.isdisjoint(self.changing)
 
     def counted(self, route: str, given: str) -> "CountedRequest":
-        """Count a request until the block ends; it gets the list of its gates, for the calls that follow."""
-        return CountedRequest(self, route, self._admissions.add(given, self.name))
+        """Count a request until the block ends. `given`: the gates that have admitted it before."""
+        return CountedRequest(self, route, Passed(given, self.name, self._admissions))
 
     @property
     def active(self) -> list[str]:
@@ -140,24 +164,23 @@ class CountedRequest:
     """
 
     __slots__ = ("_gate", "_passed", "_route", "_token")
-    _token: Token[str]
+    _token: "Token[Passed | None]"
 
-    def __init__(self, gate: Gate, route: str, passed: str) -> None:
+    def __init__(self, gate: Gate, route: str, passed: Passed) -> None:
         self._gate = gate
         self._route = route
         self._passed = passed
 
-    def __enter__(self) -> str:
-        """Return the gates that have admitted the request, this one included."""
+    def __enter__(self) -> None:
+        """Count it; from now on its calls carry what has admitted it, this gate included."""
         gate, route = self._gate, self._route
         gate.busy += 1
         gate.counts[route] = gate.counts.get(route, 0) + 1
-        self._token = admitted.set(self._passed)
-        return self._passed
+        self._token = _admitted.set(self._passed)
 
     def __exit__(self, *_fault: object) -> None:
         """Count it no more."""
-        admitted.reset(self._token)
+        _admitted.reset(self._token)
         gate = self._gate
         gate.counts[self._route] -= 1
         gate.busy -= 1
@@ -173,11 +196,11 @@ async def carry_admission(
 
     It runs around the endpoints of a process whose gates are in another one.
     """
-    token = admitted.set(request.headers.get(ADMITTED, ""))
+    token = _admitted.set(Passed(request.headers.get(ADMITTED, "")))
     try:
         return await endpoint(request, path)
     finally:
-        admitted.reset(token)
+        _admitted.reset(token)
 
 
 class AdmittedTransport:
@@ -209,6 +232,6 @@ class AdmittedApi:
 
 
 def _carry(request: Request) -> None:
-    if given := admitted.get():
+    if given := admissions_now():
         headers = request.headers = CIMultiDict(request.headers)
         headers[ADMITTED] = given

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookshelf.runtime.agent.gate import Admissions, Gate
+from bookshelf.runtime.agent.gate import Admissions, Gate, admissions_now
 
 
 class Moment:
@@ -50,3 +50,15 @@ def test_a_node_that_joins_admits_nothing() -> None:
     gate = Gate("books", admissions)
     gate.pause("", None)
     assert not gate.admits(admissions.add("", "gateway"))
+
+
+def test_calls_carry_admissions_only_while_a_gate_may_be_paused() -> None:
+    admissions = Admissions(b"key")
+    gate = Gate("books", admissions)
+    with gate.counted("GET /books", ""):
+        assert admissions.names(admissions_now()) == {"books"}
+        admissions.is_needed = lambda: False
+        assert not admissions_now()
+        admissions.is_needed = lambda: True  # a rollout opens while the request is in progress
+        assert admissions.names(admissions_now()) == {"books"}
+    assert not admissions_now()
