@@ -72,9 +72,7 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
         if host.service.name in gates:
             host.api.around = gates[host.service.name].around
     if gateway is not None:
-        gateway.gateway.hold(lambda: agent.fault)
-        known = KnownRevisions(machine, agent.contact)
-        gateway.gateway.directory.pools.follow(cluster.cluster_domain, known.of)
+        _follow(gateway, machine, agent)
     await run_agent(agent, place, ports, stack)
     if any(host.service.tags == ROLLOUTS for host in hosts):
         evicting = evict_absent_nodes(
@@ -82,6 +80,12 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
         )
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
     return agent
+
+
+def _follow(gateway: RunningGateway, machine: DomainNode, agent: NodeAgent) -> None:
+    """Let a gateway be ready as its node is, and know the revisions of the domain from the log."""
+    gateway.gateway.hold(lambda: agent.fault)
+    gateway.gateway.directory.pools.follow(agent.domain, KnownRevisions(machine, agent.contact).of)
 
 
 async def wait_until_member(agent: NodeAgent, hosts: Sequence[ServiceHost]) -> None:
