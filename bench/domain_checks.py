@@ -10,7 +10,7 @@ from bench import sample_books
 from bench.connection import ask
 from bench.load import Load
 from bench.measurement import BenchFault, Figures, Plan
-from bench.processor_time import processor_s
+from bench.memory import cpu_s
 from bench.server import Server, server
 from bench.wire import get, post
 
@@ -31,9 +31,9 @@ class _Variant:
 
     async def turn(self, connections: int, seconds: float) -> None:
         """Ask for so many seconds."""
-        load, before = Load(self._requests, 200), processor_s(self._shelf.pid)
+        load, before = Load(self._requests, 200), cpu_s(self._shelf.pid)
         self.per_s.append((await load.run(self._shelf.services["booklist"], connections, seconds))["per_s"])
-        self.processor_us.append(1e6 * (processor_s(self._shelf.pid) - before) / load.answered)
+        self.processor_us.append(1e6 * (cpu_s(self._shelf.pid) - before) / load.answered)
 
 
 async def measure_checks(plan: Plan, folder: Path) -> Figures:

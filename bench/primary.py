@@ -149,9 +149,7 @@ async def _consul(program: str) -> dict[str, float]:
     """Return the seconds from the kill of one `consul lock` until another one has the lock."""
     async with AsyncExitStack() as stack:
         http = free_port()
-        ports = [f"-{name}-port={free_port()}" for name in ("server", "serf-lan", "serf-wan", "grpc")]
-        agent = (program, "agent", "-dev", "-bind=127.0.0.1", f"-http-port={http}", "-dns-port=-1", *ports)
-        await stack.enter_async_context(_program(*agent))
+        await stack.enter_async_context(_program(*programs.consul(program, http)))
         locked = (program, "lock", f"-http-addr=127.0.0.1:{http}", "bench", "echo held; exec sleep 600")
         first = await _holder(stack, locked)
         second = await stack.enter_async_context(_program(*locked))

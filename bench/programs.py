@@ -1,4 +1,4 @@
-"""Third-party programs, if installed: the proxies nginx and HAProxy, and the load generator wrk."""
+"""Third-party programs, if installed: the proxies nginx and HAProxy, Consul, the load generator wrk."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
 from bench.measurement import BenchFault
+from bookshelf.http.server import free_port
 
 _NGINX = """
 daemon off; worker_processes 1; error_log stderr emerg; pid {folder}/nginx.pid;
@@ -65,6 +66,15 @@ def found(name: str) -> str | None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     fetched = cache / "bookshelf" / "consul" / "root" / "usr" / "bin"
     return shutil.which(name) or shutil.which(name, path=f"/usr/sbin:/usr/local/sbin:{fetched}")
+
+
+def consul(program: str, http: int, *options: str) -> list[str]:
+    """Return the command of a development agent of Consul, in memory, which answers at the port `http`."""
+    ports = [f"-{name}-port={free_port()}" for name in ("server", "serf-lan", "serf-wan", "grpc")]
+    return [
+        *(program, "agent", "-dev", "-bind=127.0.0.1", f"-http-port={http}", "-dns-port=-1"),
+        *(*ports, *options),
+    ]
 
 
 def nginx(folder: Path, port: int, upstream: int) -> list[str] | None:

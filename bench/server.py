@@ -30,6 +30,12 @@ class Server:
         self.ready_s = ready_s
 
 
+def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with these settings of Bookshelf, and no others."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return clean | {PREFIX + name: value for name, value in settings.items()}
+
+
 @asynccontextmanager
 async def server(data: Path, *only: str, **settings: str) -> AsyncIterator[Server]:
     """Run a shelf, or `only` some of its services, on a data folder until the block ends.
@@ -52,8 +58,6 @@ async def server(data: Path, *only: str, **settings: str) -> AsyncIterator[Serve
 
 
 async def _start(data: Path, errors: IO[bytes], only: Sequence[str], settings: Mapping[str, str]) -> Process:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    clean |= {PREFIX + name: value for name, value in settings.items()}
     command = (
         sys.executable,
         "-m",
@@ -68,7 +72,7 @@ async def _start(data: Path, errors: IO[bytes], only: Sequence[str], settings: M
         *(f"--only={name}" for name in only),
     )
     return await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=errors, env=clean
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=errors, env=clean_environment(settings)
     )
 
 

@@ -60,11 +60,7 @@ class _Consul:
         self.url = f"http://127.0.0.1:{self._port}/v1/kv/{_KEY}"
 
     def command(self, program: str, _folder: Path) -> list[str]:
-        ports = [f"-{name}-port={free_port()}" for name in ("server", "serf-lan", "serf-wan", "grpc")]
-        return [
-            *(program, "agent", "-dev", "-bind=127.0.0.1", "-dns-port=-1"),
-            *(f"-http-port={self._port}", *ports),
-        ]
+        return programs.consul(program, self._port)
 
     async def put(self, value: str) -> None:
         async with self._session.put(self.url, data=value) as answer:

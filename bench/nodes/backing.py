@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from bench import programs
 from bench.connection import HOST, ask
 from bench.measurement import BenchFault
 from bench.wire import get
@@ -56,12 +57,9 @@ async def open_broker(folder: Path, address: str = "") -> AsyncIterator[str]:
 @asynccontextmanager
 async def open_consul(program: str) -> AsyncIterator[str]:
     """Run a development agent of Consul, in memory; yield its address."""
-    http, dns, server, lan, wan = (free_port() for _ in range(5))
-    ports = {"http": http, "dns": dns, "server": server, "serf-lan": lan, "serf-wan": wan, "grpc": -1}
-    command = (program, "agent", "-dev", f"-bind={HOST}", "-hcl", _LIMITS)
+    http = free_port()
     process = await create_subprocess_exec(
-        *command,
-        *(f"-{name}-port={port}" for name, port in ports.items()),
+        *programs.consul(program, http, "-hcl", _LIMITS),
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=DEVNULL,

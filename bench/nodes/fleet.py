@@ -1,7 +1,6 @@
 """The processes of one domain, with topics of their own."""
 
 import asyncio
-import os
 import re
 import sys
 import time
@@ -16,9 +15,10 @@ import msgspec
 
 from bench.connection import connect
 from bench.measurement import BenchFault
+from bench.server import clean_environment
 from bench.wire import WireResponse, get, post
 from bookshelf.concurrency import cancel_and_wait
-from bookshelf.config import PREFIX, InstanceSettings, Network, Settings
+from bookshelf.config import InstanceSettings, Network, Settings
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.log.kafka.settings import KafkaSettings
 
@@ -219,12 +219,6 @@ class BenchFleet:
             await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(prefix)])
         finally:
             await admin.close()
-
-
-def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with these settings of Bookshelf, and no others."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return clean | {PREFIX + name: value for name, value in settings.items()}
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """What the processes of a domain use of the processors."""
 
 from bench.figures import percentile
+from bench.memory import cpu_s
 from bench.nodes.fleet import BenchFleet
-from bench.processor_time import processor_s
 
 
 class Processors:
@@ -11,9 +11,9 @@ class Processors:
     def __init__(self, fleet: BenchFleet) -> None:
         self._owner = fleet.processes[0].process.pid
         self._nodes = [node.process.pid for node in fleet.nodes]
-        self._before = {pid: processor_s(pid) for pid in (self._owner, *self._nodes)}
+        self._before = {pid: cpu_s(pid) for pid in (self._owner, *self._nodes)}
 
     def used_s(self) -> dict[str, float]:
         """Return the seconds of the owner, and the median of the nodes."""
-        used = {pid: processor_s(pid) - before for pid, before in self._before.items()}
+        used = {pid: cpu_s(pid) - before for pid, before in self._before.items()}
         return {"owner": used[self._owner], "node": percentile([used[pid] for pid in self._nodes], 50)}

@@ -27,6 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: The exit code for a fault that a user can correct; 1 is for a defect of the program.
 MENDABLE = 2
+#: The exit code of a command that was ended with Ctrl-C.
+_INTERRUPTED = 130
 _KNOWN = (
     WrongSetting,
     ServiceConflict,
@@ -110,6 +112,18 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
+
+
+def interruptible(main: Coroutine[Any, Any, None]) -> None:
+    """Run a command that a user may end with Ctrl-C, as `guarded` does."""
+
+    def go() -> None:
+        try:
+            run(main)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+
+    guarded(go)
 
 
 def on_hangup(reload: Callable[[], None]) -> None:

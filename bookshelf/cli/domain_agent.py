@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import ONE_PROCESS, RunningGateway, make_kinds, services_elsewhere
 from bookshelf.cli.domain_node import AgentPorts, make_agent, run_agent
-from bookshelf.cli.known_revisions import KnownRevisions
 from bookshelf.cli.node_presence import NodePlace
 from bookshelf.cluster.node import DomainNode, node_name
 from bookshelf.cluster.running import GATEWAY
@@ -18,6 +17,7 @@ from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import load
 from bookshelf.cqrs.item import Kind
 from bookshelf.runtime.agent.agent import NodeAgent
+from bookshelf.runtime.agent.contact import LogContact
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
 from bookshelf.runtime.agent.item import ItemKind
 from bookshelf.runtime.agent.package_kind import NoPackageKind
@@ -85,7 +85,20 @@ async def open_agent(  # noqa: PLR0913, PLR0917 (what it stands on)
 def _follow(gateway: RunningGateway, machine: DomainNode, agent: NodeAgent) -> None:
     """Let a gateway be ready as its node is, and know the revisions of the domain from the log."""
     gateway.gateway.hold(lambda: agent.fault)
-    gateway.gateway.directory.pools.follow(agent.domain, KnownRevisions(machine, agent.contact).of)
+    gateway.gateway.directory.pools.follow(agent.domain, known_revisions(machine, agent.contact))
+
+
+def known_revisions(machine: DomainNode, contact: LogContact) -> Callable[[str, str], int]:
+    """Return what gives the revision that an instance must have at least, by the log, to a gateway.
+
+    It takes a service, and its group or an empty text.
+    """
+
+    def known(service: str, group: str) -> int:
+        groups = (group,) if group else ()
+        return machine.revision_ahead(service, groups, reads_log=contact.is_there)
+
+    return known
 
 
 async def wait_until_member(agent: NodeAgent, hosts: Sequence[ServiceHost]) -> None:

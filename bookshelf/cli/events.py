@@ -5,7 +5,7 @@ The log is embedded or on Kafka, and is not changed.
 
 import re
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -15,7 +15,7 @@ import click
 import msgspec
 from rich.table import Table
 
-from bookshelf.cli.command import guarded, run, stop
+from bookshelf.cli.command import guarded, interruptible, run, stop
 from bookshelf.cli.instance import topics as needed
 from bookshelf.cli.log_reader import (
     EventPrinter,
@@ -39,7 +39,6 @@ from bookshelf.log.kafka.settings import Finding, KafkaSettings
 from bookshelf.log.port import Record
 from bookshelf.runtime.logs import configure
 
-_INTERRUPTED = 130
 _TOPIC = "bookshelf"
 _AGO = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -99,7 +98,7 @@ def tail(begin: str | None, since: str | None, **given: Any) -> None:  # noqa: A
         since=when,
         follow=not given["ends"],
     )
-    _leaving(_tail(where, wanted, given))
+    interruptible(_tail(where, wanted, given))
 
 
 async def _tail(where: Range, wanted: Wanted, given: dict[str, Any]) -> None:
@@ -128,7 +127,7 @@ def show(position: str, data: str | None, broker: str | None, *, as_json: bool) 
         async with watched(data, broker, where.topic) as log:
             EventPrinter(as_json=as_json).whole(await record_at(log, where))
 
-    _leaving(print_event())
+    interruptible(print_event())
 
 
 @events.command()
@@ -138,7 +137,7 @@ def show(position: str, data: str | None, broker: str | None, *, as_json: bool) 
 @log_options
 def history(key: str, topic: str, data: str | None, broker: str | None, *, as_json: bool) -> None:
     """Show every event of the aggregate ID, in order."""
-    _leaving(_history(key, topic, data, broker, as_json=as_json))
+    interruptible(_history(key, topic, data, broker, as_json=as_json))
 
 
 async def _history(key: str, topic: str, data: str | None, broker: str | None, *, as_json: bool) -> None:
@@ -165,18 +164,6 @@ def _time(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)  # without a zone: this machine's
     except (ValueError, OverflowError):
         stop(f"--since {text[:100]!r} is no time; write it like 2024-03-01T12:00Z, or 2h for two hours ago")
-
-
-def _leaving(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command that a user ends with Ctrl-C."""
-
-    def go() -> None:
-        try:
-            run(work)
-        except KeyboardInterrupt:
-            sys.exit(_INTERRUPTED)
-
-    guarded(go)
 
 
 @click.group()

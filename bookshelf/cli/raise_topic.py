@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from bookshelf.cli.command import guarded, run, stop
+from bookshelf.cli.command import interruptible, stop
 from bookshelf.cli.instance import kafka_log, open_discovery
 from bookshelf.cli.instance import topics as needed
 from bookshelf.cli.log_reader import asked_of
@@ -39,7 +39,6 @@ _LONGEST = timedelta(days=2)
 _READ = 500
 #: Seconds that Consul's agent is waited for.
 _CONSUL_S = 3.0
-_INTERRUPTED = 130
 
 
 class HeldLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,14 +117,7 @@ def raise_command(topic: str, broker: str | None, **options: Any) -> None:  # no
         stop("name Kafka's broker with --broker; for a data folder `bookshelf restore` does this by itself")
     if topic not in {known.name for known in needed()}:
         stop("set cluster_domain as the nodes of the domain have it: without a domain no topic locks is used")
-
-    def work() -> None:
-        try:
-            run(_raise(kafka, RaiseOptions(**options)))
-        except KeyboardInterrupt:
-            sys.exit(_INTERRUPTED)
-
-    guarded(work)
+    interruptible(_raise(kafka, RaiseOptions(**options)))
 
 
 async def _raise(kafka: KafkaSettings, choices: RaiseOptions) -> None:

@@ -5,7 +5,7 @@ Pure: its agent reads the log, carries out the steps, and sends the commands tha
 
 import re
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from bookshelf.cluster.domain_commands import EvictNode, JoinDomain, LeaveDomain, RecordVote
@@ -31,6 +31,10 @@ def node_name(instance: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", instance)[:100]
 
 
+#: Returns a revision of a service of these groups in a domain.
+_Revision = Callable[[Domain, str, Collection[str]], int]
+
+
 class DomainNode:
     """The state of a domain as far as a node has read it, and what the node does in rollouts."""
 
@@ -52,9 +56,8 @@ class DomainNode:
             node=node, instance=instance, services=frozenset(services), runs_groups=runs_groups
         )
         self._instance, self._lives = instance, 1
-        #: The revisions of services, as long as no other items have changed.
-        self._revisions: dict[tuple[str, tuple[str, ...]], int] = {}
-        self._revisions_of = self.domain.changed
+        #: The revisions of services, until the next event: they are looked up for every request.
+        self._revisions: dict[tuple[_Revision, str, tuple[str, ...]], int] = {}
         self._address = address
         self._version = version
         #: The last votes of this node that are recorded, the newest first.
@@ -64,6 +67,7 @@ class DomainNode:
         """Forget all that was read, and be a new process of the node: the log was set back to a copy."""
         former, self._lives = self.state, self._lives + 1
         self.domain = Domain()
+        self._revisions.clear()
         self.state = NodeState(
             node=former.node,
             instance=f"{self._instance}-{self._lives}",
@@ -75,6 +79,7 @@ class DomainNode:
     def read(self, event: Event) -> tuple[Step, ...]:
         """Return the steps that follow from the next event of the domain."""
         self.domain = evolve(self.domain, event)
+        self._revisions.clear()
         if isinstance(event, VoteRecorded) and event.node == self.state.node:
             self.votes.appendleft(event)
         self.state, steps = read_event(self.state, event)
@@ -138,21 +143,21 @@ class DomainNode:
 
         From the deployment on it is that of the next revision, if the rollout concerns the service.
         """
-        if self._revisions_of is not self.domain.changed:
-            self._revisions, self._revisions_of = {}, self.domain.changed
-        key = (service, tuple(groups))
-        found = self._revisions.get(key)
-        if found is None:
-            found = self._revisions[key] = service_revision(self.domain, service, groups)
-        return found
+        return self._look_up(service_revision, service, groups)
 
     def revision_ahead(self, service: str, groups: Collection[str], *, reads_log: bool) -> int:
         """Return the revision from which on a gateway asks a service of these groups.
 
         Without the log, whether what is deployed will be committed is not known: then it is the former one.
         """
-        known = revision_ahead if reads_log else service_revision
-        return known(self.domain, service, groups)
+        return self._look_up(revision_ahead if reads_log else service_revision, service, groups)
+
+    def _look_up(self, revision: _Revision, service: str, groups: Collection[str]) -> int:
+        key = (revision, service, tuple(groups))
+        found = self._revisions.get(key)
+        if found is None:
+            found = self._revisions[key] = revision(self.domain, service, groups)
+        return found
 
     def join(self, at: datetime) -> tuple[str, Command] | None:
         """Return the command that makes the node a member, and its id; None while it has to wait."""

@@ -321,10 +321,7 @@ def _stage(manifest: Manifest | None, source: Path, staged: Path) -> LogContent:
 
 def _stage_keyring(manifest: Manifest | None, source: Path, staged: Path, data: Path) -> None:
     """Copy the keyring of a backup, or beside a log; keys that are destroyed in `data` stay destroyed."""
-    files = [file for file in manifest.files if file.part == KEYRING] if manifest is not None else []
-    for file in files:
-        _check_file(file, source)
-    if files or (manifest is None and (source / KEYRING_FILE).is_file()):
+    if _checked(manifest, KEYRING, source) or (manifest is None and (source / KEYRING_FILE).is_file()):
         copy_keyring(source, staged)
         keep_destroyed(staged, data)
 
@@ -334,31 +331,33 @@ def _add_blobs(manifest: Manifest | None, source: Path, blobs: Path) -> None:
     if manifest is None:
         paths = find_blobs(source / BLOBS)
     else:
-        files = [file for file in manifest.files if file.part == BLOBS]
-        for file in files:
-            _check_file(file, source)
-        paths = [file.name.removeprefix(f"{BLOBS}/") for file in files]
+        paths = [name.removeprefix(f"{BLOBS}/") for name in _checked(manifest, BLOBS, source)]
     if blobs.resolve() != (source / BLOBS).resolve():
         add_blobs(source / BLOBS, paths, blobs)
 
 
 def _stage_jobs(manifest: Manifest | None, source: Path, staged: Path) -> None:
     """Copy the jobs of a backup, which are checked first; a plain copy of a log has none."""
-    files = [file for file in manifest.files if file.part == JOBS] if manifest is not None else []
-    for file in files:
-        _check_file(file, source)
-    stage_jobs(source, [file.name for file in files], staged)
+    stage_jobs(source, _checked(manifest, JOBS, source), staged)
 
 
 def _restore_repository(
     manifest: Manifest | None, source: Path, folder: Path | None, data: Path, now: datetime
 ) -> Path | None:
     """Bring the repository of a backup back, checked first; a plain copy of a log has none."""
-    files = [file for file in manifest.files if file.part == REPOSITORY] if manifest is not None else []
+    names = [name.removeprefix(f"{REPOSITORY}/") for name in _checked(manifest, REPOSITORY, source)]
+    return restore_repository(source / REPOSITORY, names, folder, data, now)
+
+
+def _checked(manifest: Manifest | None, part: str, source: Path) -> list[str]:
+    """Return the names of the files of a part, all as they were written; none without a manifest.
+
+    Raises `BackupFault`.
+    """
+    files = [file for file in manifest.files if file.part == part] if manifest is not None else []
     for file in files:
         _check_file(file, source)
-    names = [file.name.removeprefix(f"{REPOSITORY}/") for file in files]
-    return restore_repository(source / REPOSITORY, names, folder, data, now)
+    return [file.name for file in files]
 
 
 def _check_file(file: BackupFile, folder: Path) -> None:

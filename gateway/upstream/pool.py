@@ -254,7 +254,7 @@ class Endpoints:
 class Pool:
     """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
-    __slots__ = (*("_balancer", "_limits", "_owners", "absence", "budget", "endpoints", "name", "outliers"),)
+    __slots__ = ("_balancer", "_limits", "_owners", "absence", "budget", "endpoints", "name", "outliers")
 
     def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name

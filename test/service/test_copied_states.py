@@ -30,7 +30,7 @@ from bookshelf.log.port import Record
 from bookshelf.runtime.agent import copy_file
 from bookshelf.runtime.agent.copied_states import CopiedStates, CopiesClosed, States
 from bookshelf.runtime.agent.copy_file import CopyFile, Fold, Stored
-from bookshelf.runtime.aggregate.state_store import Unsaved
+from bookshelf.runtime.aggregate.disposable_file import Unsaved
 from bookshelf.storage.port import TableSetCorrupt
 
 AGGREGATES = (PARTS.session, PARTS.shared)

@@ -246,8 +246,7 @@ class KafkaLog:
     ) -> int:
         self._known(topic)
         where = self._at(topic, partition)
-        ask_there = lambda: ask([where])  # noqa: E731 (once)
-        found = await self._answer(self._asker, f"the offsets of {topic}/{partition}", ask_there)
+        found = await self._answer(self._asker, f"the offsets of {topic}/{partition}", lambda: ask([where]))
         return int(found[where])
 
     async def _answer(
@@ -267,15 +266,18 @@ class KafkaLog:
         """Return an offset at or before the first record appended at that moment or later."""
         millis = int(moment.timestamp() * 1000)
         at = self._at(topic, partition)
-        ask = lambda: self._asker.offsets_for_times({at: millis})  # noqa: E731 (once)
-        found = (await self._answer(self._asker, f"what {topic}/{partition} had at {moment}", ask))[at]
-        return await self.end(topic, partition) if found is None else int(found.offset)
+        what = f"what {topic}/{partition} had at {moment}"
+        found = await self._answer(self._asker, what, lambda: self._asker.offsets_for_times({at: millis}))
+        return await self.end(topic, partition) if found[at] is None else int(found[at].offset)
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
         """Return the committed offset of the group `name`; 0 if it has none."""
         where, group = self._at(topic, partition), self._settings.prefix + name
-        ask = lambda: self._admin.list_consumer_group_offsets(group, partitions=[where])  # noqa: E731 (once)
-        found = await self._answer(self._admin, f"how far {name} is in {topic}/{partition}", ask)
+        found = await self._answer(
+            self._admin,
+            f"how far {name} is in {topic}/{partition}",
+            lambda: self._admin.list_consumer_group_offsets(group, partitions=[where]),
+        )
         return max(0, int(found[where].offset)) if where in found else 0
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> KafkaMembership:

@@ -19,9 +19,9 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import DecodedValue
 from bookshelf.log.port import Record
 from bookshelf.runtime.agent.copy_file import CopyFile, Stored
+from bookshelf.runtime.aggregate.disposable_file import Unsaved
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, memory_of
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, form_of
-from bookshelf.runtime.aggregate.state_store import Unsaved
 
 T = TypeVar("T")
 #: Records of one key that are kept in memory; with more they are folded.

@@ -4,13 +4,12 @@ It can be made again from the log, so nothing waits for the disk, and a damaged 
 of the machine it might be damaged in a way that SQLite does not see, so each boot begins with an empty one.
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from struct import Struct
 
-from bookshelf.runtime.aggregate.state_store import Unsaved
+from bookshelf.runtime.aggregate.disposable_file import DisposableFile
 from bookshelf.storage.port import TableSetCorrupt
 
 #: Records of a key that are kept beside its states; with more, `save` has them folded.
@@ -18,7 +17,6 @@ FOLD_AFTER = 4
 #: `later` has the records after `states`, each after its length; `n` is their number. Large pages, as most
 #: rows have 1 to 2 KB: with those of 4 KiB a row took 1.6 times the processor time.
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS copy (
   key TEXT PRIMARY KEY, n INT NOT NULL, states BLOB NOT NULL, later BLOB NOT NULL
 );
@@ -45,47 +43,23 @@ Stored = tuple[bytes, Sequence[bytes]]
 Fold = Callable[[Stored], bytes]
 
 
-class CopyFile:
+class CopyFile(DisposableFile[tuple[int, str]]):
     """The copies of one partition in one SQLite file, as of one offset. Blocks: call it in a thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._source = ""
-        self._db: sqlite3.Connection
+        self._boot = _BOOT.read_text(encoding="ascii").strip() if _BOOT.is_file() else ""
+        durable = f"synchronous = {'OFF' if self._boot else 'NORMAL'}"
+        super().__init__(path, _SCHEMA, (f"page_size = {_PAGE_BYTES}", "journal_mode = WAL", durable))
 
     def open(self, source: str) -> tuple[int, str]:
         """Return the offset to read on from, and the mark of the record before it; 0 if nothing is stored.
 
         A file that is damaged, or was made from another log or for other states, begins empty.
         """
-        self._source = source
-        try:
-            return self._open(source)
-        except (sqlite3.DatabaseError, ValueError):
-            self._discard()
-            return self._open(source)
+        return super().open(f"{source}/{self._boot}")
 
-    def _open(self, source: str) -> tuple[int, str]:
-        boot = _BOOT.read_text(encoding="ascii").strip() if _BOOT.is_file() else ""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(f"PRAGMA synchronous = {'OFF' if boot else 'NORMAL'}")
-        self._db.executescript(_SCHEMA)
-        about = dict(self._db.execute("SELECT name, value FROM about"))
-        made_by = f"{source}/{boot}"
-        if about.setdefault("source", made_by) != made_by:
-            msg = "these copies belong to another log, or another boot"
-            raise ValueError(msg)
-        self._db.execute("INSERT OR REPLACE INTO about VALUES ('source', ?)", (made_by,))
-        return int(about.get("offset", "0")), about.get("mark", "")
-
-    def _discard(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self._db.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+    def _begin(self, offset: int, about: Mapping[str, str]) -> tuple[int, str]:
+        return offset, about.get("mark", "")
 
     def load(self, key: str) -> Stored | None:
         """Return what is stored of a key; None if it is nothing. Raises `TableSetCorrupt`."""
@@ -108,40 +82,18 @@ class CopyFile:
         `Unsaved` if the disk refuses the write, `TableSetCorrupt`.
         """
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(_ADD, ((key, len(later[key]), _joined(later[key])) for key in sorted(later)))
-            self._db.executemany(
-                _REPLACE, ((key, len(some), states, _joined(some)) for key, (states, some) in whole.items())
-            )
-            while (row := self._db.execute(_LONG).fetchone()) is not None:
-                key, states, records = row
-                self._db.execute(_REPLACE, (key, 0, fold((states, _split(records))), b""))
-            about = [("offset", str(end[0])), ("mark", end[1])]
-            self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as fault:
-            self._take_back()
-            raise Unsaved(str(fault)) from fault
+            with self._transaction(*end):
+                added = ((key, len(later[key]), _joined(later[key])) for key in sorted(later))
+                self._db.executemany(_ADD, added)
+                self._db.executemany(
+                    _REPLACE,
+                    ((key, len(some), states, _joined(some)) for key, (states, some) in whole.items()),
+                )
+                while (row := self._db.execute(_LONG).fetchone()) is not None:
+                    key, states, records = row
+                    self._db.execute(_REPLACE, (key, 0, fold((states, _split(records))), b""))
         except sqlite3.DatabaseError as fault:
-            self._take_back()
             raise _damaged(fault) from fault
-        except BaseException:
-            self._take_back()
-            raise
-
-    def _take_back(self) -> None:
-        if self._db.in_transaction:  # SQLite itself has ended it if the disk is full
-            self._db.execute("ROLLBACK")
-
-    def reset(self) -> None:
-        """Delete the file and begin with an empty one."""
-        self._discard()
-        self._open(self._source)
-
-    def close(self) -> None:
-        """Close the file, if it was opened."""
-        with contextlib.suppress(AttributeError):
-            self._db.close()
 
 
 def _damaged(fault: sqlite3.DatabaseError) -> TableSetCorrupt:

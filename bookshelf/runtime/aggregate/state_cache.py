@@ -15,6 +15,7 @@ import structlog
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.parent import is_child, parent_of
 from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.disposable_file import Unsaved
 from bookshelf.runtime.aggregate.key_filter import KeyFilter
 from bookshelf.runtime.aggregate.later_records import LaterRecords, Recent, bytes_of, large
 from bookshelf.runtime.aggregate.snapshot import (
@@ -24,7 +25,7 @@ from bookshelf.runtime.aggregate.snapshot import (
     memory_of,
     spill,
 )
-from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore, Unsaved
+from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore
 from bookshelf.storage.port import TableSetCorrupt
 
 T = TypeVar("T")

@@ -1,6 +1,5 @@
 """The state store of an owner: a disposable file of snapshots, which can be rebuilt from the log."""
 
-import contextlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.disposable_file import DisposableFile
 from bookshelf.runtime.aggregate.later_records import large
 from bookshelf.runtime.aggregate.snapshot import CompletedCommand
 from bookshelf.storage.port import TableSetCorrupt
@@ -17,7 +17,6 @@ from bookshelf.storage.port import TableSetCorrupt
 #: `later` has the records that follow large snapshots, in the order in which they are added, so that these
 #: fill whole pages; those of a key that has no large snapshot do not count.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS later (off INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS later_key ON later (key, off);
@@ -56,10 +55,6 @@ NO_COMMANDS = Spilled(MappingProxyType({}), 0)
 
 def _damaged(fault: sqlite3.DatabaseError) -> TableSetCorrupt:
     return TableSetCorrupt(f"stored states cannot be read ({fault}); they are made again from the log")
-
-
-class Unsaved(Exception):
-    """The disk refused the write; what was saved before is unchanged, and a later write may succeed."""
 
 
 class StateStore(Protocol):
@@ -176,45 +171,17 @@ class MemoryStateStore:
         """Do nothing: what was saved stays."""
 
 
-class SqliteStateStore:
+class SqliteStateStore(DisposableFile[tuple[int, int]]):
     """A state store in one SQLite file. It is never fsynced: a damaged file is deleted and rebuilt."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._source = ""
+        super().__init__(path, _SCHEMA, ("journal_mode = WAL", "synchronous = NORMAL"))
         self.mark = ""
-        self._db: sqlite3.Connection
 
-    def open(self, source: str) -> tuple[int, int]:
-        """Open the file; start with an empty one if it is damaged or belongs to another log."""
-        self._source = source
-        try:
-            return self._open(source)
-        except (sqlite3.DatabaseError, ValueError):
-            self._discard()
-            return self._open(source)
-
-    def _open(self, source: str) -> tuple[int, int]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
-        about = dict(self._db.execute("SELECT name, value FROM about"))
-        if about.setdefault("source", source) != source:
-            msg = "this state store belongs to another log"
-            raise ValueError(msg)
-        self._db.execute("INSERT OR REPLACE INTO about VALUES ('source', ?)", (source,))
-        offset = int(about.get("offset", "0"))
+    def _begin(self, offset: int, about: Mapping[str, str]) -> tuple[int, int]:
         self.mark = about.get("mark", "")
         (count,) = self._db.execute("SELECT count(*) FROM (SELECT 1 FROM held LIMIT 1)").fetchone()
         return offset, int(count)
-
-    def _discard(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self._db.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are stored: one look-up each, in one transaction."""
@@ -259,8 +226,7 @@ class SqliteStateStore:
         """Save values, index entries, completed commands and the offset in one transaction."""
         cleared = [(key,) for key, text in entries.items() if text is None]
         indexed = [(key, text) for key, text in entries.items() if text is not None]
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction(offset, mark):
             self._save_values(values)
             self._db.executemany("DELETE FROM due WHERE key = ?", cleared)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", indexed)
@@ -272,15 +238,6 @@ class SqliteStateStore:
                 ],
             )
             self._db.execute("DELETE FROM command WHERE at < ?", (spilled.forget_before_ms,))
-            about = [("offset", str(offset)), ("mark", mark)]
-            self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as fault:
-            self._take_back()
-            raise Unsaved(str(fault)) from fault
-        except sqlite3.Error:
-            self._take_back()
-            raise
 
     def _save_values(self, values: Values) -> None:
         whole = {key: value for key, value in values.items() if isinstance(value, bytes)}
@@ -301,16 +258,3 @@ class SqliteStateStore:
         except sqlite3.DatabaseError as fault:
             raise _damaged(fault) from fault
         return {key: CompletedCommand(*row) for key, row in rows.items() if row is not None}
-
-    def _take_back(self) -> None:
-        if self._db.in_transaction:  # SQLite itself has ended it if the disk is full
-            self._db.execute("ROLLBACK")
-
-    def reset(self) -> None:
-        """Delete the file and start with an empty one."""
-        self._discard()
-        self._open(self._source)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()

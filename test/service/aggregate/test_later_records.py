@@ -11,6 +11,7 @@ from support.fixed_infrastructure import NOW
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.disposable_file import Unsaved
 from bookshelf.runtime.aggregate.later_records import LARGE, RECORDS_MOST
 from bookshelf.runtime.aggregate.replay import PendingEvents
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
@@ -23,7 +24,6 @@ from bookshelf.runtime.aggregate.state_store import (
     Spilled,
     SqliteStateStore,
     StateStore,
-    Unsaved,
     Values,
 )
 from bookshelf.shop.events import StockReserved, StockTaken, UnitsAdded

@@ -13,6 +13,7 @@ from support.owners import Owners, ask, sent, sqlite_stores
 from support.small_disk import tiny_disk
 
 from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.aggregate.disposable_file import Unsaved
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import (
@@ -22,7 +23,6 @@ from bookshelf.runtime.aggregate.state_store import (
     MemoryStateStore,
     Spilled,
     SqliteStateStore,
-    Unsaved,
     Values,
 )
 

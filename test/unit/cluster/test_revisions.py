@@ -15,7 +15,7 @@ from support.cluster import (
     vote,
 )
 
-from bookshelf.cli.known_revisions import KnownRevisions
+from bookshelf.cli.domain_agent import known_revisions
 from bookshelf.cluster.domain_state import items_after, revision_ahead, service_revision
 from bookshelf.cluster.events import RevisionCommitted, RolloutAborted
 from bookshelf.cluster.node import DomainNode
@@ -51,13 +51,13 @@ def test_from_its_deployment_on_the_next_revision_of_a_service_is_waited_for() -
 def test_a_gateway_without_the_log_does_not_wait_for_a_revision_that_may_be_rolled_back() -> None:
     machine = DomainNode("gateway", "g", "http://gateway:1", (), "1")
     contact = LogContact(MemoryLog(), "cluster")
-    known = KnownRevisions(machine, contact)
-    assert known.of("newbook", "") == 0
+    known = known_revisions(machine, contact)
+    assert known("newbook", "") == 0
     for event in (*joined(*NODES), *opened(), requested("deploy", 2.0)):
         machine.read(event)
-    assert known.of("newbook", "") == 1
+    assert known("newbook", "") == 1
     contact.is_there = False
-    assert known.of("newbook", "") == 0
+    assert known("newbook", "") == 0
 
 
 def test_a_domain_remembers_the_last_fifty_results() -> None:
