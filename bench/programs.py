@@ -25,7 +25,8 @@ http {{
     location /bookshelf/ {{
       limit_req zone=rate burst=1000; limit_conn connections 10000;
       proxy_pass http://service/; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Request-Id $request_id;
+      proxy_set_header Host $http_host; proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Forwarded-For $remote_addr;
       add_header X-Content-Type-Options nosniff; gzip on; gzip_types application/json;
     }}
   }}
